@@ -1,0 +1,92 @@
+// Package node looks at one Redis server and says what it saw.
+//
+// Everything here only reads: PING, INFO, ROLE. What changes a server is in
+// package hooks.
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Endpoint is how one Redis server is reached.
+type Endpoint struct {
+	Addr     netip.AddrPort
+	Socket   string // path of a unix socket; used instead of Addr where set
+	Username string // ACL user; empty means the default user
+	Password string
+	TLS      *tls.Config // nil without TLS
+}
+
+// String names the endpoint in messages. It holds no secret.
+func (e Endpoint) String() string {
+	if e.Socket != "" {
+		return e.Socket
+	}
+	return e.Addr.String()
+}
+
+func init() { redis.SetLogger(silent{}) }
+
+// silent keeps go-redis from writing dial errors to stderr: they come back as
+// errors, and are reported once.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+// Client returns a client for programs that live for milliseconds: one
+// connection, no retries and no background work, every wait bounded by the
+// context of the call. go-redis's defaults would wait 101 s for an address that
+// drops SYNs, and send HELLO 3 and CLIENT SETINFO, which older servers refuse.
+//
+// No wait is longer than timeout, even if the context of the call allows it.
+func (e Endpoint) Client(timeout time.Duration) *redis.Client {
+	network, address := "tcp", e.Addr.String()
+	if e.Socket != "" {
+		network, address = "unix", e.Socket
+	}
+	return redis.NewClient(&redis.Options{
+		Network:               network,
+		Addr:                  address,
+		Dialer:                e.dial,
+		Username:              e.Username,
+		Password:              e.Password,
+		Protocol:              2,
+		DisableIdentity:       true,
+		MaxRetries:            -1,
+		DialerRetries:         1, // 0 would mean 5
+		DialerRetryTimeout:    1, // waited also after the last try; 0 would mean 100 ms
+		DialTimeout:           timeout,
+		ReadTimeout:           timeout,
+		WriteTimeout:          timeout,
+		PoolTimeout:           timeout,
+		ContextTimeoutEnabled: true,
+		PoolSize:              1,
+		ReadBufferSize:        4096,
+		WriteBufferSize:       512,
+		MaintNotificationsConfig: &maintnotifications.Config{
+			Mode: maintnotifications.ModeDisabled,
+		},
+	})
+}
+
+// dial is the plain dialer of net, with TLS where it is configured. It has no
+// time-out of its own: the context has one.
+func (e Endpoint) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := &net.Dialer{KeepAlive: -1}
+	if e.TLS == nil || network == "unix" {
+		return plain.DialContext(ctx, network, address)
+	}
+	config := e.TLS
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName = e.Addr.Addr().String()
+	}
+	return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext(ctx, network, address)
+}

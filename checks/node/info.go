@@ -1,0 +1,118 @@
+package node
+
+import (
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parseInfo fills f from the text of INFO: `name:value` lines, `# Section`
+// headers. Lines it does not know, or cannot read, are passed over: a field that
+// is missing keeps its zero value.
+func (f *Facts) parseInfo(text string) {
+	for line := range strings.Lines(text) {
+		name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
+		if !found {
+			continue
+		}
+		switch name {
+		case "role":
+			f.Role = parseRole(value)
+		case "run_id":
+			f.RunID = value
+		case "redis_version":
+			f.Version = value
+		case "uptime_in_seconds":
+			f.Uptime = seconds(value)
+		case "config_file":
+			f.ConfigFile = value
+		case "master_replid":
+			f.ReplID = value
+		case "master_replid2":
+			f.ReplID2 = value
+		case "master_repl_offset":
+			f.Offset = integer(value)
+		case "second_repl_offset":
+			f.SecondOff = integer(value)
+		case "master_failover_state":
+			f.Failover = value
+		case "master_host":
+			f.Upstream.Host = value
+		case "master_port":
+			f.Upstream.Port = port(value)
+		case "master_link_status":
+			f.Upstream.Up = value == "up"
+		case "master_sync_in_progress":
+			f.Upstream.Syncing = value == "1"
+		case "master_last_io_seconds_ago":
+			f.Upstream.LastIO = seconds(value)
+		case "master_link_down_since_seconds":
+			f.Upstream.DownSince = seconds(value)
+		case "slave_repl_offset":
+			f.Upstream.Offset = integer(value)
+		default:
+			switch {
+			case numbered(name, "slave"):
+				f.Downstream = append(f.Downstream, parseDownstream(value))
+			case numbered(name, "db"):
+				f.Keys += integer(pair(value, "keys"))
+			}
+		}
+	}
+}
+
+func parseRole(s string) Role {
+	switch s {
+	case "master":
+		return Master
+	case "slave", "replica":
+		return Replica
+	}
+	return NoRole
+}
+
+// parseDownstream reads `ip=192.168.0.2,port=6379,state=online,offset=42,lag=0`.
+func parseDownstream(value string) Downstream {
+	d := Downstream{
+		State:  pair(value, "state"),
+		Offset: integer(pair(value, "offset")),
+		Lag:    seconds(pair(value, "lag")),
+	}
+	if ip, err := netip.ParseAddr(pair(value, "ip")); err == nil {
+		d.Addr = netip.AddrPortFrom(ip.Unmap(), port(pair(value, "port")))
+	}
+	return d
+}
+
+// pair returns the value of key in `a=1,b=2`.
+func pair(list, key string) string {
+	for item := range strings.SplitSeq(list, ",") {
+		if name, value, _ := strings.Cut(item, "="); name == key {
+			return value
+		}
+	}
+	return ""
+}
+
+// numbered says whether name is prefix and a number, as in slave0 and db15.
+func numbered(name, prefix string) bool {
+	digits, found := strings.CutPrefix(name, prefix)
+	return found && digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
+func integer(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
+}
+
+func port(s string) uint16 {
+	n, _ := strconv.ParseUint(s, 10, 16)
+	return uint16(n)
+}
+
+// seconds reads a whole number of seconds; one too large for a Duration is cut.
+func seconds(s string) time.Duration {
+	return time.Duration(min(integer(s), math.MaxInt64/int64(time.Second))) * time.Second
+}
