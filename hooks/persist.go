@@ -1,0 +1,133 @@
+package hooks
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"redis-vip/checks/node"
+)
+
+// persist writes the role into the server's configuration file, and reads that
+// file where it may. The role itself stands whatever comes of it: a failure is a
+// warning that says what the next restart will do, and what to mend.
+func (s Settle) persist(ctx context.Context, r *Record) error {
+	if err := s.Local.Persist(ctx); err != nil {
+		if again := changed(err); errors.Is(again, errNotYet) && ctx.Err() == nil {
+			return again
+		}
+		r.warn(rewriteFailed(err, r.Facts.Self))
+		return nil
+	}
+	if err := s.verifyFile(r.Facts.Self); err != nil {
+		r.warn(err)
+	}
+	return nil
+}
+
+// rewriteFailed adds to the server's words what to do about them.
+func rewriteFailed(err error, f node.Facts) error {
+	text := err.Error()
+	remedy := "see the server's log"
+	for _, known := range []struct{ part, remedy string }{
+		{"without a config file", "start it with one: redis-server /etc/redis/redis.conf"},
+		{"Permission denied", "CONFIG REWRITE makes a temporary file beside it: its folder must be writable for the server's user"},
+		{"Read-only file system", "its folder must be writable: ReadWriteDirectories= in the unit"},
+		{"Device or resource busy", "the file is a mount of its own, which cannot be replaced: mount its folder instead"},
+		{"No space left", "free some space"},
+		{"unknown command", "CONFIG is renamed or disabled in redis.conf: leave it to an ACL user"},
+		{"NOPERM", "grant the ACL user +config|rewrite"},
+	} {
+		if strings.Contains(text, known.part) {
+			remedy = known.remedy
+			break
+		}
+	}
+	return fmt.Errorf("CONFIG REWRITE failed, so a restart forgets that this is a %s: %s: %s: %s", f.Role, file(f), text, remedy)
+}
+
+func file(f node.Facts) string {
+	if f.ConfigFile == "" {
+		return "no configuration file"
+	}
+	return f.ConfigFile
+}
+
+// verifyFile reads what the server will be after its next start. CONFIG REWRITE
+// says OK also where a `replicaof` in an included file makes the rewritten one
+// void. That of the never-boot-as-master include is meant, and names no node of
+// the group.
+func (s Settle) verifyFile(f node.Facts) error {
+	last, err := lastReplicaOf(f.ConfigFile, 0)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+		return nil // not ours to read: keepalived's script user need not be in Redis's group
+	case err != nil:
+		return err
+	case f.Role == node.Master && slices.Contains(s.Nodes, last.master):
+		return fmt.Errorf("%s:%d: still says replicaof %s: the next start makes this master a replica: take the line out", last.file, last.line, last.master)
+	case f.Role == node.Replica && last.file == f.ConfigFile && last.master != upstream(f) && slices.Contains(s.Nodes, last.master):
+		return fmt.Errorf("%s:%d: says replicaof %s, but this node follows %s: take the line out", last.file, last.line, last.master, upstream(f))
+	}
+	return nil
+}
+
+func upstream(f node.Facts) string {
+	return net.JoinHostPort(f.Upstream.Host, fmt.Sprint(f.Upstream.Port))
+}
+
+// directive is one `replicaof` line and where it stands.
+type directive struct {
+	file   string
+	line   int
+	master string // host:port; empty for none, and for `replicaof no one`
+}
+
+const includeDepth = 16 // a file that includes itself ends here
+
+// lastReplicaOf finds the `replicaof` line that counts: the last one, with
+// included files read where they are named (config.c, loadServerConfigFromString).
+func lastReplicaOf(path string, depth int) (last directive, err error) {
+	if depth > includeDepth {
+		return last, fmt.Errorf("%s: included more than %d files deep", path, includeDepth)
+	}
+	conf, err := os.Open(path)
+	if err != nil {
+		return last, err
+	}
+	defer conf.Close()
+	lines := bufio.NewScanner(conf)
+	lines.Buffer(nil, 1<<20)
+	for number := 1; lines.Scan(); number++ {
+		words := strings.Fields(lines.Text())
+		if len(words) < 2 {
+			continue
+		}
+		switch strings.ToLower(words[0]) {
+		case "replicaof", "slaveof":
+			last = directive{path, number, ""}
+			if len(words) == 3 && !strings.EqualFold(words[1], "no") {
+				last.master = net.JoinHostPort(strings.Trim(words[1], `"`), strings.Trim(words[2], `"`))
+			}
+		case "include":
+			included, _ := filepath.Glob(strings.Trim(words[1], `"`))
+			for _, name := range included {
+				inner, err := lastReplicaOf(name, depth+1)
+				if err != nil {
+					return last, err
+				}
+				if inner.file != "" {
+					last = inner
+				}
+			}
+		}
+	}
+	return last, lines.Err()
+}
