@@ -73,6 +73,7 @@ var refusals = []struct {
 func Classify(err error) Class {
 	var server redis.Error
 	var timeout net.Error
+	var network *net.OpError
 	switch {
 	case err == nil:
 		return Alive
@@ -95,8 +96,7 @@ func Classify(err error) Class {
 		return Closed
 	case untrusted(err):
 		return Untrusted
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN),
-		errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.As(err, &network) && network.Op == "dial": // no route, a firewall here, no such socket, no right to it
 		return Unreachable
 	default:
 		return Garbage
