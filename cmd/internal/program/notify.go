@@ -1,0 +1,96 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"redis-vip/checks"
+	"redis-vip/cmd/internal/journal"
+	"redis-vip/hooks"
+
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+)
+
+func notifyApp(name Name) *cli.App {
+	hint, text := checks.BeMaster, "make the local Redis the master, if the VIP is here"
+	if name == NotifyBackup {
+		hint, text = checks.BeReplica, "make the local Redis a replica of the master, if the VIP is not here"
+	}
+	return &cli.App{
+		Usage: text,
+		UsageText: string(name) + " [INSTANCE|GROUP NAME STATE PRIORITY]\n\n" +
+			"Made for keepalived's notify lines. Where the VIP is decides, not which of the two\n" +
+			"programs was called; the arguments that a generic `notify` appends go into the log.\n" +
+			"Exit 0: done, or in hand already; 1: tried and failed; 2: cannot be run like this.",
+		Flags: common(),
+		Action: func(c *cli.Context) error {
+			log := journal.Open(string(name), journal.Options{})
+			if c.NArg() > 4 {
+				return refused(log, usage("%d arguments: keepalived's notify appends four at the most", c.NArg()))
+			}
+			seat, err := sit(overrides(c), true)
+			if err != nil {
+				return refused(log, err)
+			}
+			event := strings.Join(append([]string{string(name)}, c.Args().Slice()...), " ")
+			return Notify{
+				Settle: hooks.Settle{
+					Event: event,
+					Hint:  hint,
+					Local: seat.local(),
+					Peers: seat.others(),
+					Where: seat.where,
+					Lock:  seat.lock(),
+					Retry: retry,
+					Nodes: texts(seat.Nodes),
+				},
+				Warnings: seat.warnings,
+				Log:      log.With().Str("group", seat.Name).Logger(),
+				Timeout:  seat.HookTimeout,
+			}.Run(c.Context)
+		},
+	}
+}
+
+// Notify is one run of notify-master or notify-backup.
+type Notify struct {
+	Settle   hooks.Settle
+	Warnings []error // about the configuration
+	Log      zerolog.Logger
+	Timeout  time.Duration // of the whole run
+}
+
+// Run is nil if the local Redis is what the VIP asks for. A SIGTERM, which
+// keepalived sends when it stops, ends it between two steps, with a record.
+func (n Notify) Run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, n.Timeout)
+	defer cancel()
+
+	record := n.Settle.Run(ctx)
+	record.Warnings = append(record.Warnings, n.Warnings...)
+	return write(n.Log, record)
+}
+
+// write logs the record of a hook: the one line it leaves behind.
+func write(log zerolog.Logger, record *hooks.Record) error {
+	log.WithLevel(record.Level()).EmbedObject(record).Msg(record.Message())
+	if record.Outcome == hooks.Failed {
+		return errFailed
+	}
+	return nil
+}
+
+func texts[T fmt.Stringer](list []T) []string {
+	words := make([]string, len(list))
+	for i, v := range list {
+		words[i] = v.String()
+	}
+	return words
+}
