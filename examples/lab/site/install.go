@@ -1,0 +1,115 @@
+package site
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"redis-vip/examples/lab/netlab"
+)
+
+// programs are our programs, by where the packages put them.
+var programs = map[string]string{
+	"/usr/bin/redis-vip":                    "redis-vip",
+	"/usr/libexec/keepalived/redis-check":   "redis-check",
+	"/usr/libexec/keepalived/notify-master": "notify-master",
+	"/usr/libexec/keepalived/notify-backup": "notify-backup",
+	"/usr/lib/redis-vip/sentinel-reconfig":  "sentinel-reconfig",
+}
+
+// source gives the files of an example.
+type source struct {
+	folder string
+	edit   map[string]func([]byte) []byte
+}
+
+// file returns an example's file as it is to stand at a path on a node.
+func (s source) file(name, path string) ([]byte, error) {
+	content, err := os.ReadFile(filepath.Join(s.folder, name))
+	if err != nil {
+		return nil, err
+	}
+	if edit := s.edit[path]; edit != nil {
+		content = edit(content)
+	}
+	return content, nil
+}
+
+// install makes a host a node: what the packages bring, then what an operator
+// copies from the example.
+func (n *Node) install(o Options, from source, guard func(*Node, source) error) error {
+	if err := n.AddUser("redis-vip", "/var/lib/redis-vip"); err != nil {
+		return err
+	}
+	for path, mode := range map[string]fs.FileMode{"/run/redis-vip": 0o770, "/var/lib/redis-vip": 0o750} {
+		if err := n.WriteFile(netlab.File{Path: path, Mode: dir | mode, Owner: "redis-vip", Group: "redis"}); err != nil {
+			return err
+		}
+	}
+	if o.Programs != "" {
+		if err := n.installPrograms(o.Programs); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"redis-vip.toml", "never-boot-as-master.conf"} {
+		path := "/etc/redis-vip/" + name
+		content, err := from.file(name, path)
+		if os.IsNotExist(err) {
+			continue // not every example has both
+		}
+		if err != nil {
+			return err
+		}
+		if err := n.WriteFile(netlab.File{Path: path, Content: content, Mode: 0o644}); err != nil {
+			return err
+		}
+	}
+	fragment, err := from.file("redis.conf", RedisConf)
+	if err != nil {
+		return err
+	}
+	if n.Redis, err = newRedis(n.Host, fragment); err != nil {
+		return err
+	}
+	if err := guard(n, from); err != nil {
+		return err
+	}
+	for _, f := range o.Files {
+		if err := n.WriteFile(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) installPrograms(folder string) error {
+	for path, name := range programs {
+		content, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			return fmt.Errorf("%w (run make build first)", err)
+		}
+		if err := n.WriteFile(netlab.File{Path: path, Content: content, Mode: 0o755}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) installKeepalived(from source) error {
+	conf, err := from.file("keepalived.conf", KeepalivedConf)
+	if err != nil {
+		return err
+	}
+	n.Keepalived, err = newKeepalived(n.Host, conf)
+	return err
+}
+
+func (n *Node) installSentinel(from source) error {
+	conf, err := from.file("sentinel.conf", SentinelConf)
+	if err != nil {
+		return err
+	}
+	n.Sentinel, err = newSentinel(n.Host, conf)
+	return err
+}

@@ -1,0 +1,79 @@
+package site
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sys/unix"
+
+	"redis-vip/examples/lab/netlab"
+)
+
+// Sentinel is a redis-sentinel on a host.
+type Sentinel struct {
+	Service
+	*redis.Client
+}
+
+// SentinelConf is where the distribution has it.
+const SentinelConf = "/etc/redis/sentinel.conf"
+
+func newSentinel(h *netlab.Host, conf []byte) (*Sentinel, error) {
+	for _, f := range []netlab.File{
+		{Path: SentinelConf, Content: conf, Mode: 0o640, Owner: "redis"},
+		{Path: "/run/sentinel", Mode: dir | 0o755, Owner: "redis"},
+	} {
+		if err := h.WriteFile(f); err != nil {
+			return nil, err
+		}
+	}
+	if err := h.FollowLog(netlab.File{
+		Path: "/var/log/redis/redis-sentinel.log", Mode: 0o660, Owner: "redis",
+	}, "redis-sentinel"); err != nil {
+		return nil, err
+	}
+	return &Sentinel{
+		Service: Service{host: h, name: "redis-sentinel", command: netlab.Command{
+			Args: []string{"/usr/bin/redis-sentinel", SentinelConf, "--supervised", "systemd", "--daemonize", "no"},
+			User: "redis", Umask: 0o007, // as in redis-sentinel.service
+			// What a drop-in must add to the unit for a script that moves
+			// addresses itself.
+			Ambient: []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW},
+		}},
+		Client: local(h, "127.0.0.1:26379"),
+	}, nil
+}
+
+// Master returns the address that this Sentinel takes for the master's.
+func (s *Sentinel) Master(ctx context.Context, name string) (string, error) {
+	reply, err := s.Do(ctx, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name).StringSlice()
+	if err != nil {
+		return "", err
+	}
+	return reply[0] + ":" + reply[1], nil
+}
+
+// knows tells what this Sentinel does not know yet of a complete group.
+func (s *Sentinel) knows(ctx context.Context, name, master string, replicas, sentinels int) error {
+	got, err := s.Master(ctx, name)
+	if err != nil {
+		return err
+	}
+	if got != master {
+		return fmt.Errorf("%s: Sentinel takes %s for the master, not %s", s.host.Name, got, master)
+	}
+	state, err := s.Do(ctx, "SENTINEL", "MASTER", name).StringSlice()
+	if err != nil {
+		return err
+	}
+	for i := 0; i+1 < len(state); i += 2 {
+		want := map[string]string{
+			"flags": "master", "num-slaves": fmt.Sprint(replicas), "num-other-sentinels": fmt.Sprint(sentinels - 1),
+		}[state[i]]
+		if want != "" && state[i+1] != want {
+			return fmt.Errorf("%s: Sentinel has %s %s, not %s", s.host.Name, state[i], state[i+1], want)
+		}
+	}
+	return nil
+}
