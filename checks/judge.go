@@ -6,36 +6,16 @@ package checks
 
 import (
 	"fmt"
+	"time"
 
 	"redis-vip/checks/node"
 )
 
-// Facts is all that a verdict rests on.
-type Facts struct {
-	Self node.Facts `json:"self"`
-	VIP  Presence   `json:"vip"`
-}
-
-// Presence says whether the VIP is on this host.
-type Presence uint8
-
-// Whether the VIP is here. Unasked is what a healthy redis-check leaves it at.
-const (
-	Unasked Presence = iota
-	Absent
-	Here
-)
-
-var presences = [...]string{Unasked: "unasked", Absent: "absent", Here: "here"}
-
-func (p Presence) String() string { return presences[p] }
-
-// MarshalText gives the presence's name.
-func (p Presence) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
 // Policy is what the operator wants of the node.
 type Policy struct {
-	Expect Expectation `json:"expect"`
+	Expect   Expectation   `json:"expect"`
+	BootWait time.Duration `json:"-"` // how long a node that restarted waits for one that may be newer
+	Grace    time.Duration `json:"-"` // how long the VIP may be here before Redis is the master
 }
 
 // Expectation is the role that a caller asks for.
@@ -114,7 +94,47 @@ func Judge(f Facts, p Policy) Verdict {
 		}
 	}
 	v.Fit = v.Reason.Fit()
-	v.Drift = v.Goal == BeMaster && f.Self.Role == node.Replica ||
-		v.Goal == BeReplica && f.Self.Role == node.Master
+	v.Drift = f.drifts(v, p)
 	return v
+}
+
+// drifts says whether the role is not the goal although a hook could mend it now.
+// No event from keepalived will.
+func (f Facts) drifts(v Verdict, p Policy) bool {
+	switch {
+	case f.Role == node.NoRole || f.Class == node.Loading:
+		return false
+	case v.Goal == BeMaster:
+		return f.Role == node.Replica && v.Reason.MayPromote()
+	case v.Goal == BeReplica && f.Role == node.Master:
+		return v.Reason == Rogue
+	case v.Goal == BeReplica:
+		_, found := f.Leader(p)
+		return found && !f.followsMaster(p)
+	default:
+		return false
+	}
+}
+
+// followsMaster says whether this node is a replica of the master to follow.
+func (f Facts) followsMaster(p Policy) bool {
+	m, found := f.Leader(p)
+	return found && f.Follows(m.Addr)
+}
+
+// Leader is the peer to follow: a master that ranks above this node, and before any
+// other that does.
+func (f Facts) Leader(p Policy) (best Node, found bool) {
+	for _, peer := range f.Peers {
+		if !peer.IsMaster() || peer.RunID == f.RunID {
+			continue // the same server under another address is nobody to follow
+		}
+		if f.Outranks(peer, p) {
+			continue
+		}
+		if d, _ := Rank(best, peer, nil, p.BootWait); !found || d > 0 {
+			best, found = peer, true
+		}
+	}
+	return best, found
 }

@@ -24,11 +24,11 @@ func TestJudge(t *testing.T) {
 		want   checks.Verdict
 	}{
 		"master with the VIP":     {alive(node.Master, node.Upstream{}), checks.Here, checks.Any, checks.Verdict{true, checks.Serving, checks.BeMaster, false}},
-		"master without the VIP":  {alive(node.Master, node.Upstream{}), checks.Absent, checks.Any, checks.Verdict{true, checks.Serving, checks.BeReplica, true}},
+		"master without the VIP":  {alive(node.Master, node.Upstream{}), checks.Absent, checks.Any, checks.Verdict{true, checks.Serving, checks.BeReplica, false}},
 		"replica without the VIP": {alive(node.Replica, up), checks.Absent, checks.Any, checks.Verdict{true, checks.InSync, checks.BeReplica, false}},
 		"replica with the VIP":    {alive(node.Replica, up), checks.Here, checks.Any, checks.Verdict{true, checks.InSync, checks.BeMaster, true}},
 		"replica, nobody asked":   {alive(node.Replica, up), checks.Unasked, checks.Any, checks.Verdict{true, checks.InSync, checks.NoGoal, false}},
-		"its master is gone":      {alive(node.Replica, down), checks.Unasked, checks.Any, checks.Verdict{true, checks.LinkDown, checks.NoGoal, false}},
+		"its master is gone":      {alive(node.Replica, down), checks.Unasked, checks.Any, checks.Verdict{true, checks.Candidate, checks.NoGoal, false}},
 		"half a copy":             {alive(node.Replica, syncing), checks.Unasked, checks.Any, checks.Verdict{false, checks.Syncing, checks.NoGoal, false}},
 		"refused":                 {class(node.Refused, 0), checks.Unasked, checks.Any, checks.Verdict{false, checks.Unreachable, checks.NoGoal, false}},
 		"hung":                    {class(node.Timeout, 0), checks.Unasked, checks.Any, checks.Verdict{false, checks.Unreachable, checks.NoGoal, false}},
@@ -48,12 +48,12 @@ func TestJudge(t *testing.T) {
 		"a replica is expected":            {alive(node.Master, up), checks.Unasked, checks.ExpectReplica, checks.Verdict{false, checks.NotReplica, checks.NoGoal, false}},
 		"a master that does not say so":    {class(node.NoAuth, 0), checks.Unasked, checks.ExpectMaster, checks.Verdict{false, checks.NotMaster, checks.NoGoal, false}},
 		"the master that is expected":      {alive(node.Master, node.Upstream{}), checks.Unasked, checks.ExpectMaster, checks.Verdict{true, checks.Serving, checks.NoGoal, false}},
-		"a replica without its master":     {node.Facts{Class: node.MasterDown, Role: node.Replica, Upstream: down}, checks.Unasked, checks.Any, checks.Verdict{true, checks.LinkDown, checks.NoGoal, false}},
+		"a replica without its master":     {node.Facts{Class: node.MasterDown, Role: node.Replica, Upstream: down}, checks.Unasked, checks.Any, checks.Verdict{true, checks.Candidate, checks.NoGoal, false}},
 		"nothing known whatsoever":         {node.Facts{}, checks.Unasked, checks.Any, checks.Verdict{false, checks.Unreachable, checks.NoGoal, false}},
 		"the expected master that is full": {class(node.MaxClients, 0), checks.Unasked, checks.ExpectMaster, checks.Verdict{false, checks.NotMaster, checks.NoGoal, false}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := checks.Judge(checks.Facts{Self: test.self, VIP: test.vip}, checks.Policy{Expect: test.expect})
+			got := checks.Judge(checks.Facts{Node: checks.Node{Facts: test.self}, VIP: test.vip}, checks.Policy{Expect: test.expect})
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -68,10 +68,10 @@ func TestJudgeIsTotal(t *testing.T) {
 			for bits := range 4 {
 				for _, vip := range []checks.Presence{checks.Unasked, checks.Absent, checks.Here} {
 					for _, expect := range []checks.Expectation{checks.Any, checks.ExpectMaster, checks.ExpectReplica} {
-						f := checks.Facts{VIP: vip, Self: node.Facts{
+						f := checks.Facts{VIP: vip, Node: checks.Node{Facts: node.Facts{
 							Class: class, Role: role,
 							Upstream: node.Upstream{Up: bits&1 != 0, Syncing: bits&2 != 0},
-						}}
+						}}}
 						v := checks.Judge(f, checks.Policy{Expect: expect})
 						at, _ := json.Marshal(map[string]any{"facts": f, "expect": expect, "verdict": v})
 						switch {
@@ -79,11 +79,11 @@ func TestJudgeIsTotal(t *testing.T) {
 							t.Errorf("no verdict: %s", at)
 						case v.Fit && !class.Answers():
 							t.Errorf("a dead server is fit: %s", at)
-						case v.Fit && role == node.Replica && f.Self.Upstream.Syncing:
+						case v.Fit && role == node.Replica && f.Upstream.Syncing:
 							t.Errorf("half a copy is fit: %s", at)
 						case v.Fit && expect == checks.ExpectMaster && role != node.Master:
 							t.Errorf("no master, and fit as one: %s", at)
-						case !v.Fit && expect == checks.Any && class > node.Loading && !(role == node.Replica && f.Self.Upstream.Syncing):
+						case !v.Fit && expect == checks.Any && class > node.Loading && !(role == node.Replica && f.Upstream.Syncing):
 							t.Errorf("a mistake that is the same on both nodes takes the VIP away: %s", at)
 						}
 					}

@@ -25,12 +25,23 @@ const (
 	NotMaster
 	NotReplica
 
-	// A replica's state.
+	// It would cost data, or make two masters, if it had the VIP.
 	Syncing
-	LinkDown
-	InSync
+	NeverSynced
+	Returning
+	Stale
+	LinkLost
+	Outranked
+	Waiting
+	Isolated
+	Contested
+	Rogue
+	NotPromoted
 
-	// A master.
+	// It may have the VIP.
+	Alone
+	Candidate
+	InSync
 	Serving
 )
 
@@ -55,7 +66,18 @@ var reasons = [...]struct {
 	NotMaster:     {"not_master", false, false, "A master is expected and this is none."},
 	NotReplica:    {"not_replica", false, false, "A replica is expected and this is none."},
 	Syncing:       {"syncing", false, false, "This replica is receiving a full copy and has no complete data."},
-	LinkDown:      {"link_down", true, false, "This replica has lost its master: it may have to take over."},
+	NeverSynced:   {"never_synced", false, false, "This replica has never had its master's data, and the master lives."},
+	Returning:     {"returning", false, false, "This node has restarted, and another one is the master: it must follow first."},
+	Stale:         {"stale", false, false, "This replica had missed writes of a master that was alive a moment ago."},
+	LinkLost:      {"link_down", false, false, "This replica does not hear its master, and the master lives."},
+	Outranked:     {"outranked", false, false, "Another node is alive and has newer data."},
+	Waiting:       {"waiting", false, false, "This node has restarted and waits for the other one, which may have newer data."},
+	Isolated:      {"isolated", false, false, "This node reaches neither the other one nor the gateway: it is cut off."},
+	Contested:     {"contested", false, false, "Another node announces the VIP, and cannot be reached from here."},
+	Rogue:         {"rogue_master", false, false, "This node is a master, and so is another one that ranks above it."},
+	NotPromoted:   {"not_promoted", false, false, "The VIP is here, and Redis has not become the master."},
+	Alone:         {"alone", true, false, "This node has restarted, and nobody with newer data is to be waited for."},
+	Candidate:     {"candidate", true, false, "This replica has lost its master, and has all it could have: it may take over."},
 	InSync:        {"in_sync", true, false, "This replica follows its master."},
 	Serving:       {"master", true, false, "This node is a master."},
 }
@@ -71,6 +93,9 @@ func (r Reason) Fit() bool { return reasons[r].fit }
 
 // Loud says whether an operator must be told although the node is fit.
 func (r Reason) Loud() bool { return reasons[r].loud }
+
+// MayPromote says whether a replica with this reason may become the master.
+func (r Reason) MayPromote() bool { return r.Fit() || r == NotPromoted }
 
 // MarshalText gives the reason's name.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

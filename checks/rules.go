@@ -1,6 +1,10 @@
 package checks
 
-import "redis-vip/checks/node"
+import (
+	"slices"
+
+	"redis-vip/checks/node"
+)
 
 // A Rule looks at the facts from one side. It gives a reason if it can decide, and
 // [Undecided] if the next rule should be asked.
@@ -11,8 +15,7 @@ type Rule struct {
 
 // Rules are asked in this order; the first that decides is the verdict. The last
 // always decides.
-//
-// The guards that need the other node come between role and replica.
+// From conflict on they need the other node.
 var Rules = []Rule{
 	{"reachable", reachable},
 	{"loading", loading},
@@ -20,23 +23,28 @@ var Rules = []Rule{
 	{"role", role},
 	{"complete", complete},
 	{"saving", saving},
-	{"replica", replica},
-	{"master", master},
+	{"conflict", conflict},
+	{"isolation", isolation},
+	{"newer master", newerMaster},
+	{"newer data", newerData},
+	{"unsure", unsure},
+	{"missed", missed},
+	{"able", able},
 }
 
 // reachable: a server that cannot be talked to cannot serve.
 func reachable(f Facts, _ Policy) Reason {
-	if f.Self.Class == node.Garbage {
+	if f.Class == node.Garbage {
 		return NotRedis
 	}
-	if !f.Self.Class.Answers() {
+	if !f.Class.Answers() {
 		return Unreachable
 	}
 	return Undecided
 }
 
 func loading(f Facts, _ Policy) Reason {
-	if f.Self.Class == node.Loading {
+	if f.Class == node.Loading {
 		return Loading
 	}
 	return Undecided
@@ -47,10 +55,10 @@ func loading(f Facts, _ Policy) Reason {
 // file, an expired certificate, a slow script that will be sent again), and unfit
 // on both takes the VIP away altogether.
 func willing(f Facts, p Policy) Reason {
-	if f.Self.Role != node.NoRole || p.Expect != Any {
+	if f.Role != node.NoRole || p.Expect != Any {
 		return Undecided
 	}
-	switch f.Self.Class {
+	switch f.Class {
 	case node.Busy:
 		return Busy
 	case node.MaxClients:
@@ -65,18 +73,17 @@ func willing(f Facts, p Policy) Reason {
 // role: a caller that asks for a role (HAProxy, a monitor) gets no other.
 func role(f Facts, p Policy) Reason {
 	switch {
-	case p.Expect == ExpectMaster && f.Self.Role != node.Master:
+	case p.Expect == ExpectMaster && f.Role != node.Master:
 		return NotMaster
-	case p.Expect == ExpectReplica && f.Self.Role != node.Replica:
+	case p.Expect == ExpectReplica && f.Role != node.Replica:
 		return NotReplica
 	}
 	return Undecided
 }
 
-// complete: half a copy is no data. (The never-synced replica, which looks alike,
-// needs a look at its master.)
+// complete: half a copy is no data.
 func complete(f Facts, _ Policy) Reason {
-	if f.Self.Role == node.Replica && f.Self.Upstream.Syncing {
+	if f.Role == node.Replica && f.Upstream.Syncing {
 		return Syncing
 	}
 	return Undecided
@@ -85,21 +92,142 @@ func complete(f Facts, _ Policy) Reason {
 // saving: a server whose snapshots fail refuses writes. On the other node the disk
 // may well be as full.
 func saving(f Facts, p Policy) Reason {
-	if f.Self.Class == node.Misconf && p.Expect == Any {
+	if f.Class == node.Misconf && p.Expect == Any {
 		return Misconfigured
 	}
 	return Undecided
 }
 
-func replica(f Facts, _ Policy) Reason {
-	switch {
-	case f.Self.Role != node.Replica:
+// conflict: of two masters the one that ranks first stays, wherever the VIP is.
+// Where nobody else has it, the lower one would only take the VIP away from both.
+func conflict(f Facts, p Policy) Reason {
+	if f.Role != node.Master {
 		return Undecided
-	case !f.Self.Upstream.Up:
-		return LinkDown
+	}
+	for _, peer := range f.Peers {
+		if d, ground := f.rank(peer, p); d > 0 && (peer.IsMaster() && peer.RunID != f.RunID || ground == ByData) {
+			if f.VIP == Here && ground != ByData {
+				return Outranked
+			}
+			return Rogue
+		}
+	}
+	return Undecided
+}
+
+// isolation: a node that reaches nobody cannot know whether the other one serves.
+// With the VIP, it must not go on; without, it must not begin.
+func isolation(f Facts, _ Policy) Reason {
+	switch {
+	case !f.Asked || slices.ContainsFunc(f.Peers, Node.Reached):
+		return Undecided
+	case f.Gateway == GatewaySilent:
+		return Isolated
+	case f.Contested && f.VIP == Here:
+		return Contested
+	}
+	return Undecided
+}
+
+// newerMaster: while a master lives, only a replica that hears it may stand by.
+func newerMaster(f Facts, p Policy) Reason {
+	_, found := f.Leader(p)
+	switch {
+	case f.Role != node.Replica || !found || f.Linked() && f.followsMaster(p):
+		return Undecided
+	case !f.Restarted():
+		return LinkLost
+	case f.followsMaster(p) && f.Keys == 0:
+		return NeverSynced
 	default:
-		return InSync
+		return Returning
 	}
 }
 
-func master(Facts, Policy) Reason { return Serving }
+// newerData: there is no master, and another node has more of the data.
+func newerData(f Facts, p Policy) Reason {
+	if _, found := f.Leader(p); found || f.Role != node.Replica {
+		return Undecided
+	}
+	for _, peer := range f.Peers {
+		if d, ground := f.rank(peer, p); d > 0 && ground.Strong() && ground != ByLife {
+			return Outranked
+		}
+	}
+	// What it missed may still come back while the master was seen a moment ago; a
+	// link that broke when the master died missed nothing.
+	if !f.Restarted() && f.Upstream.DownSince > p.BootWait/3 && f.Now.Sub(f.Memory.Newer) < p.BootWait {
+		return Stale
+	}
+	return Undecided
+}
+
+// unsure: a node that has come up by itself knows what it was, and not what has
+// happened since.
+func unsure(f Facts, p Policy) Reason {
+	if !f.Restarted() || len(f.Peers) == 0 || f.nothingToLose() || f.outranksAll(p) || f.Uptime >= f.patience(p.BootWait) {
+		return Undecided
+	}
+	return Waiting
+}
+
+// missed: the VIP has long been here. The hook for it was lost, or failed.
+func missed(f Facts, _ Policy) Reason {
+	if f.Role == node.Replica && f.VIP == Here && f.Waiting {
+		return NotPromoted
+	}
+	return Undecided
+}
+
+// able: nobody objects. In what way is it fit?
+func able(f Facts, _ Policy) Reason {
+	switch {
+	case f.Role == node.Master:
+		return Serving
+	case f.Linked():
+		return InSync
+	case f.Restarted():
+		return Alone
+	default:
+		return Candidate
+	}
+}
+
+// rank compares this node with a peer.
+func (f Facts) rank(peer Node, p Policy) (int, Ground) {
+	var vip *Node
+	switch {
+	case f.VIP == Here:
+		vip = &f.Node
+	case f.Holder != "" && f.Holder == peer.RunID:
+		vip = &peer
+	}
+	return Rank(f.Node, peer, vip, p.BootWait)
+}
+
+// Outranks says whether this node should be the master rather than a peer.
+func (f Facts) Outranks(peer Node, p Policy) bool {
+	d, _ := f.rank(peer, p)
+	return d < 0
+}
+
+// nothingToLose says whether this node and all others are there and empty: a group
+// that is just being set up.
+func (f Facts) nothingToLose() bool {
+	for _, peer := range f.Peers {
+		if peer.Role == node.NoRole || peer.Class == node.Loading || peer.Keys > 0 {
+			return false
+		}
+	}
+	return f.Keys == 0 && f.Memory.Keys == 0
+}
+
+// outranksAll says whether all other nodes are there and have less.
+func (f Facts) outranksAll(p Policy) bool {
+	for _, peer := range f.Peers {
+		if d, ground := f.rank(peer, p); d > 0 || !ground.Strong() || ground == ByLife {
+			return false
+		}
+	}
+	return true
+}

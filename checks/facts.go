@@ -1,0 +1,129 @@
+package checks
+
+import (
+	"net/netip"
+	"time"
+
+	"redis-vip/checks/node"
+)
+
+// Facts is all that a verdict rests on: what this node shows, and, where that does
+// not settle the matter, what the other nodes and the network show.
+type Facts struct {
+	Node                // this one
+	VIP       Presence  `json:"vip"`
+	Waiting   bool      `json:"-"`                // the VIP is here and the role is not, for longer than the policy's Grace
+	Asked     bool      `json:"asked"`            // whether Peers and Gateway were looked at
+	Peers     []Node    `json:"peers,omitempty"`  // the other nodes
+	Holder    string    `json:"holder,omitempty"` // run_id of the Redis that answers at the VIP, if that is elsewhere
+	Gateway   Reach     `json:"gateway"`
+	Contested bool      `json:"contested,omitempty"` // keepalived hears another node announce the VIP
+	Memory    Memory    `json:"memory,omitzero"`
+	Now       time.Time `json:"-"`
+}
+
+// Node is one Redis of the group.
+type Node struct {
+	Addr  netip.AddrPort `json:"addr"`
+	Order int            `json:"order"` // its place in the configuration, the last thing to decide between two
+	node.Facts
+}
+
+// Presence says whether the VIP is on this host.
+type Presence uint8
+
+// Whether the VIP is here.
+const (
+	Unasked Presence = iota
+	Absent
+	Here
+)
+
+var presences = [...]string{Unasked: "unknown", Absent: "absent", Here: "here"}
+
+func (p Presence) String() string { return presences[p] }
+
+// MarshalText gives the presence's name.
+func (p Presence) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// Reach says whether something on the network answers.
+type Reach uint8
+
+// Whether the gateway answers. Without one there is nothing to tell "the other
+// node is dead" from "I am cut off".
+const (
+	NoGateway Reach = iota // none configured, or not asked
+	GatewayAnswers
+	GatewaySilent
+)
+
+var reaches = [...]string{NoGateway: "none", GatewayAnswers: "answers", GatewaySilent: "silent"}
+
+func (r Reach) String() string { return reaches[r] }
+
+// MarshalText gives the reach's name.
+func (r Reach) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Memory is what this node remembers of itself over restarts. The zero Memory is
+// that of a node that remembers nothing.
+type Memory struct {
+	Role   node.Role `json:"role"`             // the last one it had
+	ReplID string    `json:"replid,omitempty"` // of the data it had then
+	Offset int64     `json:"offset,omitempty"` // bytes
+	Keys   int64     `json:"keys,omitempty"`
+	Online bool      `json:"online,omitempty"` // as a master: a replica was online, and may have been promoted since
+	Newer  time.Time `json:"newer,omitzero"`   // when a live master was last seen whose writes this node missed
+	Missed time.Time `json:"missed,omitzero"`  // since when the VIP has been here without the role
+	At     time.Time `json:"at,omitzero"`      // when this was written down
+}
+
+// Silence is how long a master may be silent towards a replica whose link is up.
+// It sends at least a PING every repl-ping-replica-period, 10 s by default; a hung
+// one keeps the link up (facts of INFO alone do not show it).
+const Silence = 12 * time.Second
+
+// Linked says whether n is a replica that hears its master.
+func (n Node) Linked() bool {
+	return n.Role == node.Replica && n.Upstream.Up && !n.Upstream.Syncing && n.Upstream.LastIO >= 0 && n.Upstream.LastIO <= Silence
+}
+
+// Restarted says whether n is a replica that has heard no master since its process
+// began: what a Redis is that never boots as a master.
+func (n Node) Restarted() bool {
+	return n.Role == node.Replica && !n.Upstream.Up && !n.Upstream.Syncing && n.Upstream.DownSince < 0
+}
+
+// IsMaster says whether n answers and is a master.
+func (n Node) IsMaster() bool {
+	return n.Class.Answers() && n.Class != node.Loading && n.Role == node.Master
+}
+
+// Reached says whether n's host is there, whatever its Redis does: a refusal comes
+// from somewhere.
+func (n Node) Reached() bool {
+	return n.Class.Answers() || n.Class == node.Refused || n.Class == node.Closed
+}
+
+// Online says whether n is a master with a replica that acknowledges.
+func (n Node) Online() bool {
+	for _, d := range n.Downstream {
+		if d.State == "online" && d.Lag <= Silence {
+			return n.Role == node.Master
+		}
+	}
+	return false
+}
+
+// Conclusive says whether this node's own facts settle the verdict, so that a
+// healthy check stays one conversation with one Redis.
+func (f Facts) Conclusive() bool {
+	switch {
+	case !f.Class.Answers(), f.Class == node.Loading, f.Role == node.NoRole:
+		return true
+	case f.Role == node.Master:
+		return f.Online()
+	default:
+		// A replica that has replicas of its own is half of a ring, or of a chain.
+		return f.Linked() && f.VIP != Here && len(f.Downstream) == 0
+	}
+}

@@ -1,0 +1,418 @@
+package checks_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"redis-vip/checks"
+	"redis-vip/checks/node"
+)
+
+// What one node of a pair may be at.
+type state uint8
+
+const (
+	refused state = iota
+	silent
+	loading
+	master
+	linked   // a replica that hears the other
+	syncing  // in the middle of a full copy
+	lost     // heard the other once, and does not any more
+	nobodys  // restarted, follows nobody
+	unlinked // restarted, follows the other and has not heard it yet
+	states
+)
+
+var stateNames = [...]string{"refused", "silent", "loading", "master", "linked", "syncing", "lost", "nobodys", "unlinked"}
+
+// How the histories of a and b are related.
+type lineage uint8
+
+const (
+	unrelated lineage = iota
+	sameAhead         // the same, a has more
+	sameEqual
+	sameBehind
+	aOutOfB // a was promoted out of b's
+	bOutOfA
+	lineages
+)
+
+// Where the VIP is.
+type place uint8
+
+const (
+	nowhere place = iota
+	onA
+	onB
+	onBoth // after a split, or a keepalived that froze
+	places
+)
+
+var memories = []checks.Memory{
+	{},
+	{Role: node.Replica, Keys: 10},
+	{Role: node.Master, Keys: 10, Online: true},
+	{Role: node.Master, Keys: 10},
+}
+
+const bootWait = 30 * time.Second
+
+var (
+	policy = checks.Policy{BootWait: bootWait, Grace: 6 * time.Second}
+	now    = time.Unix(1_800_000_000, 0)
+	addrs  = [2]netip.AddrPort{netip.MustParseAddrPort("192.168.0.1:6379"), netip.MustParseAddrPort("192.168.0.2:6379")}
+)
+
+// situation is one combination for both nodes at once.
+type situation struct {
+	states  [2]state
+	keys    [2]int64
+	uptime  [2]time.Duration
+	memory  [2]int
+	lineage lineage
+	vip     place
+}
+
+func (s situation) String() string {
+	return fmt.Sprintf("a %s (%d keys, up %v, memory %d), b %s (%d keys, up %v, memory %d), lineage %d, vip %d",
+		stateNames[s.states[0]], s.keys[0], s.uptime[0], s.memory[0],
+		stateNames[s.states[1]], s.keys[1], s.uptime[1], s.memory[1], s.lineage, s.vip)
+}
+
+// possible leaves out what cannot be: a link has two ends.
+func (s situation) possible() bool {
+	for i, st := range s.states {
+		other := s.states[1-i]
+		if (st == linked || st == syncing) && other != master && other != linked && other != silent {
+			return false
+		}
+		if st == master && other == linked && s.keys[0] != s.keys[1] {
+			return false
+		}
+	}
+	return true
+}
+
+// node gives what is seen of node i.
+func (s situation) node(i int) checks.Node {
+	st, me, other := s.states[i], addrs[i], addrs[1-i]
+	n := checks.Node{Addr: me, Order: i}
+	switch st {
+	case refused:
+		n.Class = node.Refused
+		return n
+	case silent:
+		n.Class = node.Timeout
+		return n
+	}
+	n.Class, n.RunID, n.Keys, n.Uptime = node.Alive, fmt.Sprint("run", i), s.keys[i], s.uptime[i]
+	n.ReplID, n.ReplID2, n.SecondOff, n.Offset = fmt.Sprint("id", i), "0", -1, 100
+	switch s.lineage {
+	case sameAhead, sameEqual, sameBehind:
+		n.ReplID = "id"
+		n.Offset += int64(s.lineage-sameEqual) * int64(2*i-1) * 10
+	case aOutOfB, bOutOfA:
+		if child := int(s.lineage - aOutOfB); i == child {
+			n.ReplID2, n.SecondOff = fmt.Sprint("id", 1-i), 90
+		}
+	}
+	n.Role = node.Replica
+	n.Upstream = node.Upstream{Host: other.Addr().String(), Port: other.Port(), LastIO: -time.Second, DownSince: -time.Second, Offset: n.Offset}
+	switch st {
+	case loading:
+		n.Class = node.Loading
+		n.Upstream.Host, n.Upstream.Port = "127.0.0.1", 1
+	case master:
+		n.Role, n.Upstream = node.Master, node.Upstream{}
+	case linked:
+		n.Upstream.Up, n.Upstream.LastIO, n.Upstream.DownSince = true, time.Second, 0
+	case syncing:
+		n.Upstream.Syncing = true
+	case lost:
+		n.Upstream.DownSince = 3 * time.Second
+	case nobodys:
+		n.Upstream.Host, n.Upstream.Port = "127.0.0.1", 1
+	}
+	if s.states[1-i] == linked {
+		n.Downstream = []node.Downstream{{Addr: other, State: "online", Offset: n.Offset}}
+	}
+	return n
+}
+
+func (s situation) here(i int) bool {
+	return s.vip == onBoth || s.vip == onA && i == 0 || s.vip == onB && i == 1
+}
+
+// facts are what node i goes by.
+func (s situation) facts(i int) checks.Facts {
+	f := checks.Facts{Node: s.node(i), VIP: checks.Absent, Memory: memories[s.memory[i]], Now: now}
+	if s.here(i) {
+		f.VIP = checks.Here
+	} else if s.here(1 - i) {
+		f.Holder = s.node(1 - i).RunID
+	}
+	if !f.Conclusive() {
+		f.Asked, f.Peers = true, []checks.Node{s.node(1 - i)}
+	}
+	return f
+}
+
+// each calls f with every situation that can be.
+func each(f func(situation)) (n int) {
+	both := func(k int, base int) [2]int { return [2]int{k % base, k / base} }
+	for st := range int(states * states) {
+		for keys := range 4 {
+			for up := range 4 {
+				for mem := range len(memories) * len(memories) {
+					for l := range lineages {
+						for p := range places {
+							k, u := both(keys, 2), both(up, 2)
+							s := situation{lineage: l, vip: p, memory: both(mem, len(memories))}
+							for i := range 2 {
+								s.states[i] = state(both(st, int(states))[i])
+								s.keys[i] = int64(k[i]) * 10
+								s.uptime[i] = time.Duration(2+58*u[i]) * time.Second
+							}
+							if s.possible() {
+								n++
+								f(s)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	return n
+}
+
+func canServe(s state) bool { return s >= master && s != syncing }
+
+// Both nodes judge the same situation. What must never be is never.
+func TestPairNeverBothUnfit(t *testing.T) {
+	failures := 0
+	fail := func(s situation, v [2]checks.Verdict, what string) {
+		if failures++; failures <= 20 {
+			t.Errorf("%s: %s\n  a: %+v\n  b: %+v", what, s, v[0], v[1])
+		}
+	}
+	n := each(func(s situation) {
+		var v [2]checks.Verdict
+		for i := range 2 {
+			v[i] = checks.Judge(s.facts(i), policy)
+		}
+		old := s.uptime[0] >= bootWait && s.uptime[1] >= bootWait
+		switch {
+		case v[0].Reason == checks.Undecided || v[1].Reason == checks.Undecided:
+			fail(s, v, "no verdict")
+		case old && !v[0].Fit && !v[1].Fit && (canServe(s.states[0]) || canServe(s.states[1])):
+			fail(s, v, "nobody is fit")
+		case v[0].Reason == checks.Rogue && v[1].Reason == checks.Rogue:
+			fail(s, v, "both yield")
+		case v[0].Fit && v[1].Fit && s.states[0] == master && s.states[1] == master && s.vip != onBoth:
+			fail(s, v, "two masters, and both stay")
+		}
+		for i := range 2 {
+			if s.states[i] == linked && s.states[1-i] == master && !s.here(i) && (!v[i].Fit || v[i].Drift) {
+				fail(s, v, "a healthy standby is unfit")
+			}
+			if s.states[i] == master && s.states[1-i] == linked && !v[i].Fit {
+				fail(s, v, "a healthy master is unfit")
+			}
+			if v[i].Fit && !canServe(s.states[i]) {
+				fail(s, v, "fit, and cannot serve")
+			}
+			// nopreempt: whoever comes back never takes over from a live master with data.
+			returning := s.states[i] == nobodys || s.states[i] == unlinked || s.states[i] == lost
+			if returning && s.states[1-i] == master && s.keys[1-i] > 0 && v[i].Fit {
+				fail(s, v, "a returning node would take over from a live master")
+			}
+			// An empty node that came up by itself never wins against data.
+			if returning && s.states[i] != lost && s.keys[i] == 0 && canServe(s.states[1-i]) && s.keys[1-i] > 0 && v[i].Fit {
+				fail(s, v, "an empty node would win against data")
+			}
+		}
+	})
+	t.Logf("%d situations, %d failures", n, failures)
+}
+
+func TestRankIsSymmetric(t *testing.T) {
+	each(func(s situation) {
+		a, b := s.node(0), s.node(1)
+		for _, vip := range []*checks.Node{nil, &a, &b} {
+			d, ground := checks.Rank(a, b, vip, bootWait)
+			back, why := checks.Rank(b, a, vip, bootWait)
+			if d != -back || ground != why || d == 0 {
+				t.Fatalf("%s: %d by %v, and back %d by %v", s, d, ground, back, why)
+			}
+		}
+	})
+}
+
+// The cases that have a name.
+func TestPair(t *testing.T) {
+	const young, old = 2 * time.Second, time.Minute
+	both := func(a, b state) [2]state { return [2]state{a, b} }
+	for name, test := range map[string]struct {
+		s      situation
+		reason checks.Reason
+		drift  bool
+	}{
+		"the standby boots first after a power loss": {
+			situation{states: both(nobodys, silent), keys: [2]int64{10, 0}, uptime: [2]time.Duration{young, 0}, memory: [2]int{1, 0}},
+			checks.Waiting, false,
+		},
+		"and nobody else ever comes": {
+			situation{states: both(nobodys, silent), keys: [2]int64{10, 0}, uptime: [2]time.Duration{old, 0}, memory: [2]int{1, 0}},
+			checks.Alone, false,
+		},
+		"the last master, whose standby was gone, boots first": {
+			situation{states: both(nobodys, silent), keys: [2]int64{10, 0}, uptime: [2]time.Duration{young, 0}, memory: [2]int{3, 0}},
+			checks.Alone, false,
+		},
+		"a master that may have been succeeded boots first": {
+			situation{states: both(nobodys, silent), keys: [2]int64{10, 0}, uptime: [2]time.Duration{young, 0}, memory: [2]int{2, 0}},
+			checks.Waiting, false,
+		},
+		"and waits less than a standby": {
+			situation{states: both(nobodys, silent), keys: [2]int64{10, 0}, uptime: [2]time.Duration{11 * time.Second, 0}, memory: [2]int{2, 0}},
+			checks.Alone, false,
+		},
+		"the last master lost its data": {
+			situation{states: both(nobodys, silent), uptime: [2]time.Duration{young, 0}, memory: [2]int{3, 0}},
+			checks.Waiting, false,
+		},
+		"both boot, this was the standby": {
+			situation{states: both(nobodys, nobodys), keys: [2]int64{10, 10}, uptime: [2]time.Duration{young, young}, memory: [2]int{1, 3}},
+			checks.Waiting, false,
+		},
+		"both are new and empty": {
+			situation{states: both(nobodys, nobodys), uptime: [2]time.Duration{young, young}},
+			checks.Alone, false,
+		},
+		"the active Redis came back at once, and the standby has all": {
+			situation{states: both(nobodys, lost), keys: [2]int64{10, 10}, uptime: [2]time.Duration{young, old}, memory: [2]int{2, 1}, vip: onA},
+			checks.Outranked, false,
+		},
+		"the standby of one that came back at once": {
+			situation{states: both(lost, nobodys), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, young}, memory: [2]int{1, 2}, vip: onB},
+			checks.Candidate, false,
+		},
+		"it came back empty": {
+			situation{states: both(nobodys, lost), keys: [2]int64{0, 10}, uptime: [2]time.Duration{young, old}, vip: onA},
+			checks.Outranked, false,
+		},
+		"it came back and was made a master, empty": {
+			situation{states: both(master, lost), keys: [2]int64{0, 10}, uptime: [2]time.Duration{young, old}, vip: onA},
+			checks.Rogue, false,
+		},
+		"nobody follows an empty master that has just come up": {
+			situation{states: both(lost, master), keys: [2]int64{10, 0}, uptime: [2]time.Duration{old, young}, vip: onB},
+			checks.Candidate, false,
+		},
+		"the standby came back and follows nobody": {
+			situation{states: both(nobodys, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{young, old}, vip: onB},
+			checks.Returning, true,
+		},
+		"a hung master wakes behind its successor": {
+			situation{states: both(master, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: bOutOfA, vip: onB},
+			checks.Rogue, true,
+		},
+		"the successor": {
+			situation{states: both(master, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: aOutOfB, vip: onA},
+			checks.Serving, false,
+		},
+		"after a split VRRP gave the VIP to the one that was left behind": {
+			situation{states: both(master, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: bOutOfA, vip: onA},
+			checks.Outranked, false,
+		},
+		"the VIP is here and the hook was lost": {
+			situation{states: both(linked, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: sameEqual, vip: onA},
+			checks.InSync, true,
+		},
+		"a ring, with the VIP": {
+			situation{states: both(linked, linked), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: sameEqual, vip: onA},
+			checks.InSync, true,
+		},
+		"never had the data of a living master": {
+			situation{states: both(unlinked, master), keys: [2]int64{0, 10}, uptime: [2]time.Duration{young, old}, vip: onB},
+			checks.NeverSynced, false,
+		},
+		"the link broke and the master lives": {
+			situation{states: both(lost, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, vip: onB},
+			checks.LinkLost, false,
+		},
+		"the link broke and the master is dead": {
+			situation{states: both(lost, silent), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}},
+			checks.Candidate, false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !test.s.possible() {
+				t.Fatalf("this cannot be: %s", test.s)
+			}
+			v := checks.Judge(test.s.facts(0), policy)
+			if v.Reason != test.reason || v.Drift != test.drift || v.Fit != test.reason.Fit() {
+				t.Errorf("%+v, want %v, drift %v", v, test.reason, test.drift)
+			}
+		})
+	}
+}
+
+// A gateway tells a dead peer from a cut cable.
+func TestPairIsolation(t *testing.T) {
+	for name, test := range map[string]struct {
+		self      state
+		peer      state
+		gateway   checks.Reach
+		contested bool
+		here      place
+		fit       bool
+	}{
+		"cut off with the VIP":                   {master, silent, checks.GatewaySilent, false, onA, false},
+		"cut off, standing by":                   {lost, silent, checks.GatewaySilent, false, nowhere, false},
+		"the other one is dead":                  {master, silent, checks.GatewayAnswers, false, onA, true},
+		"the other one is dead, standing by":     {lost, silent, checks.GatewayAnswers, false, nowhere, true},
+		"its host lives":                         {master, refused, checks.GatewaySilent, false, onA, true},
+		"both lost the gateway":                  {master, lost, checks.GatewaySilent, false, onA, true},
+		"no gateway, and silence":                {master, silent, checks.NoGateway, false, onA, true},
+		"silence, and the VIP is contested":      {master, silent, checks.GatewayAnswers, true, onA, false},
+		"contested, and the other one answers":   {master, lost, checks.GatewayAnswers, true, onA, true},
+		"contested a moment ago, no longer here": {lost, silent, checks.GatewayAnswers, true, nowhere, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := situation{states: [2]state{test.self, test.peer}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Minute, time.Minute}, vip: test.here}
+			f := s.facts(0)
+			f.Gateway, f.Contested = test.gateway, test.contested
+			if v := checks.Judge(f, policy); v.Fit != test.fit {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+// What it missed may still come back, for boot-wait after the master was seen.
+func TestPairStale(t *testing.T) {
+	s := situation{states: [2]state{lost, silent}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}}
+	f := s.facts(0)
+	f.Upstream.DownSince = 10 * time.Minute
+	for ago, fit := range map[time.Duration]bool{time.Second: false, bootWait + time.Second: true} {
+		f.Memory.Newer = now.Add(-ago)
+		if v := checks.Judge(f, policy); v.Fit != fit {
+			t.Errorf("seen %v ago: %+v", ago, v)
+		}
+	}
+}
+
+func TestPairNotPromoted(t *testing.T) {
+	s := situation{states: [2]state{linked, master}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, lineage: sameEqual, vip: onA}
+	f := s.facts(0)
+	f.Waiting = true
+	if v := checks.Judge(f, policy); v.Fit || v.Reason != checks.NotPromoted || !v.Drift {
+		t.Errorf("%+v", v)
+	}
+}

@@ -1,0 +1,57 @@
+package survey
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"redis-vip/checks"
+
+	"golang.org/x/sys/unix"
+)
+
+// Recall reads what this node remembers of itself. A memory that is absent, or not
+// readable as one, is none: it only makes the node more careful.
+func Recall(path string) (m checks.Memory) {
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &m) != nil {
+		return checks.Memory{}
+	}
+	return m
+}
+
+// Note writes the memory down, so that a power cut leaves the old one or the new.
+func Note(path string, m checks.Memory) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return Replace(path, text, true)
+}
+
+// Replace puts text into a file in one step: another run may be at it. With sync,
+// it is on the disk when Replace returns. A file that root makes belongs to whom
+// the folder belongs to.
+func Replace(path string, text []byte, sync bool) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	err = errors.Join(err, file.Chmod(0o640)) // keepalived's umask is 0177
+	var folder unix.Stat_t
+	if os.Geteuid() == 0 && unix.Stat(filepath.Dir(path), &folder) == nil {
+		err = errors.Join(err, file.Chown(int(folder.Uid), int(folder.Gid)))
+	}
+	if sync {
+		err = errors.Join(err, file.Sync())
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
+}

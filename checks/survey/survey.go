@@ -1,0 +1,112 @@
+// Package survey gathers the facts that a verdict rests on: of this node, and, where
+// that does not settle it, of the other nodes, of who answers at the VIP, and of the
+// gateway. It only looks.
+package survey
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"redis-vip/checks"
+	"redis-vip/checks/node"
+)
+
+// Target is a Redis that can be looked at.
+type Target struct {
+	Addr  netip.AddrPort
+	Order int // its place in the configuration
+	Look  func(context.Context) node.Facts
+}
+
+// Survey knows where to look.
+type Survey struct {
+	Self     Target
+	Peers    []Target
+	VIP      Target                 // whoever answers there; Look is nil without a VIP
+	Where    func() checks.Presence // whether the VIP is here
+	Gateway  netip.AddrPort         // zero: none
+	Grace    time.Duration          // see [checks.Policy]
+	Patience time.Duration          // for all that is not this node's own Redis
+
+	Memory    string // path of what this node remembers
+	Contested string // path of the mark that keepalived heard another announce the VIP; see [Mark]
+}
+
+// Brief looks at this node, and at the others only if its own facts are not
+// conclusive: a healthy check is one conversation with one Redis.
+func (s Survey) Brief(ctx context.Context) checks.Facts {
+	f := s.own(ctx)
+	if f.Role == node.Replica { // a master with a replica is fit wherever the VIP is
+		f.VIP = s.Where()
+	}
+	if f.Conclusive() {
+		f.Memory = Recall(s.Memory)
+		return f
+	}
+	return s.around(ctx, f)
+}
+
+// Full looks at everything.
+func (s Survey) Full(ctx context.Context) checks.Facts {
+	return s.around(ctx, s.own(ctx))
+}
+
+func (s Survey) own(ctx context.Context) checks.Facts {
+	return checks.Facts{
+		Node: checks.Node{Addr: s.Self.Addr, Order: s.Self.Order, Facts: s.Self.Look(ctx)},
+		Now:  time.Now(),
+	}
+}
+
+// around adds what others show, asked all at once.
+func (s Survey) around(ctx context.Context, f checks.Facts) checks.Facts {
+	ctx, cancel := context.WithTimeout(ctx, s.Patience)
+	defer cancel()
+	f.VIP = s.Where()
+	f.Memory = Recall(s.Memory)
+	f.Waiting = f.VIP == checks.Here && !f.Memory.Missed.IsZero() && f.Now.Sub(f.Memory.Missed) > s.Grace
+	f.Asked = true
+	f.Peers = make([]checks.Node, len(s.Peers))
+	var wait sync.WaitGroup
+	for i, peer := range s.Peers {
+		wait.Go(func() { f.Peers[i] = checks.Node{Addr: peer.Addr, Order: peer.Order, Facts: peer.Look(ctx)} })
+	}
+	if s.Gateway.IsValid() {
+		wait.Go(func() { f.Gateway = reach(ctx, s.Gateway) })
+	}
+	if s.VIP.Look != nil && f.VIP == checks.Absent {
+		wait.Go(func() { f.Holder = s.VIP.Look(ctx).RunID })
+	}
+	f.Contested = marked(s.Contested, f.Now)
+	wait.Wait()
+	return f
+}
+
+// reach says whether anything answers at a TCP endpoint. A refusal is an answer.
+func reach(ctx context.Context, addr netip.AddrPort) checks.Reach {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr.String())
+	if err == nil {
+		conn.Close()
+		return checks.GatewayAnswers
+	}
+	if node.Classify(err) == node.Refused {
+		return checks.GatewayAnswers
+	}
+	return checks.GatewaySilent
+}
+
+// fresh is how long a mark counts. keepalived repeats its call every second, for as
+// long as it hears the other node.
+const fresh = 5 * time.Second
+
+// Mark notes that keepalived has just heard another node announce the VIP.
+func Mark(path string) error { return Replace(path, nil, false) }
+
+func marked(path string, now time.Time) bool {
+	info, err := os.Stat(path)
+	return err == nil && now.Sub(info.ModTime()) < fresh
+}
