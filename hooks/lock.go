@@ -109,6 +109,7 @@ func open(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lock: %w", errors.Join(err, remedyFolder(path)))
 	}
+	file.Chmod(0o660) // fails where another user made it, and did this
 	var folder unix.Stat_t
 	if os.Geteuid() == 0 && unix.Stat(filepath.Dir(path), &folder) == nil {
 		file.Chown(int(folder.Uid), int(folder.Gid))
@@ -119,7 +120,7 @@ func open(path string) (*os.File, error) {
 func remedyFolder(path string) error {
 	folder := filepath.Dir(path)
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("make the folder: install -d -o redis-vip -g redis -m 0750 %s", folder)
+		return fmt.Errorf("make the folder: install -d -o redis-vip -g redis -m 0770 %s", folder)
 	}
 	return nil
 }

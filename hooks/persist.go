@@ -23,10 +23,10 @@ func (s Settle) persist(ctx context.Context, r *Record) error {
 		if again := changed(err); errors.Is(again, errNotYet) && ctx.Err() == nil {
 			return again
 		}
-		r.warn(rewriteFailed(err, r.Facts.Self))
+		r.warn(rewriteFailed(err, r.Facts.Node.Facts))
 		return nil
 	}
-	if err := s.verifyFile(r.Facts.Self); err != nil {
+	if err := s.verifyFile(r.Facts.Node.Facts); err != nil {
 		r.warn(err)
 	}
 	return nil

@@ -3,47 +3,185 @@ package hooks
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
+	"redis-vip/hooks/preserve"
 )
 
-// promotion makes the local server a master.
-func (s Settle) promotion() []step {
+// How long writers of the old master wait at most if this program dies in the
+// middle, and how long for its last writes to arrive here.
+const (
+	handoverPause = 5 * time.Second
+	drainTime     = time.Second
+)
+
+// promotion makes the local server the master. Where the old master lives and this
+// is its replica, its writers wait until the last write has arrived here, and then
+// find a replica where their master was: nothing is lost. Where it is dead, nothing
+// is waited for.
+type promotion struct {
+	Settle
+	old      Server // the master that waits for us, if any
+	promoted bool
+}
+
+func (p *promotion) steps() []step {
 	return []step{
-		{"look", s.mayPromote},
-		{"REPLICAOF NO ONE", s.promote},
-		{"verify master", s.verifyMaster},
-		{"CONFIG REWRITE", s.persist},
+		{name: "look around", run: p.mayPromote},
+		{name: "pause the old master", run: p.pause},
+		{name: "drain", run: p.drain},
+		{name: "REPLICAOF NO ONE", run: p.promote},
+		{name: "verify master", run: p.verify},
+		{name: "demote the old master", run: p.succeed, slow: true},
+		{name: "CONFIG REWRITE", run: p.persist},
 	}
 }
 
-// mayPromote refuses what would destroy data: a master made of half a copy turns
-// the rest of the data, which the other node still has, into the loser.
-func (s Settle) mayPromote(ctx context.Context, r *Record) error {
-	if err := s.look(ctx, r); err != nil {
+// mayPromote asks the verdict. A master made of half a copy, or of old data, turns
+// the data that another node still has into the loser.
+func (p *promotion) mayPromote(ctx context.Context, r *Record) error {
+	if err := p.survey(ctx, r); err != nil {
 		return err
 	}
-	if verdict := checks.Judge(r.Facts, checks.Policy{}); verdict.Reason == checks.Syncing {
-		return notYet("%s", verdict.Reason.Sentence())
+	verdict := checks.Judge(r.Facts, p.Policy)
+	if !verdict.Reason.MayPromote() && !p.Force {
+		return notYet("refused (%s): %s", verdict.Reason, verdict.Reason.Sentence())
+	}
+	if err := free(ctx, p.Local, r.Facts.Node.Facts); err != nil {
+		return err
+	}
+	// A pause that a demotion left behind, or anybody: see Unpause.
+	if err := p.Local.Unpause(ctx); err != nil && !unsupported(err) {
+		return changed(err)
 	}
 	return nil
 }
 
-func (s Settle) promote(ctx context.Context, r *Record) error {
-	if r.Facts.Self.Role == node.Master {
+// pause makes the writers of the old master wait, if it lives.
+func (p *promotion) pause(ctx context.Context, r *Record) error {
+	old, found := p.predecessor(r.Facts)
+	if !found {
+		return errNothing
+	}
+	server := p.peer(old.Addr)
+	if err := free(ctx, server, old.Facts); err != nil {
+		r.warn(fmt.Errorf("%s: %w", old.Addr, err))
+	}
+	if err := server.Pause(ctx, handoverPause); err != nil {
+		// It has died since, or does not know the command: it is promoted past.
+		r.warn(fmt.Errorf("the old master %s did not pause: %w", old.Addr, err))
 		return nil
 	}
-	return changed(s.Local.Promote(ctx))
+	p.old = server
+	return nil
 }
 
-func (s Settle) verifyMaster(ctx context.Context, r *Record) error {
-	if err := s.look(ctx, r); err != nil {
+// predecessor is the live master that this node replicates from; or, where a run
+// before this one got no further than to promote, the one that it left behind.
+func (p *promotion) predecessor(f checks.Facts) (checks.Node, bool) {
+	if f.Role == node.Master {
+		for _, peer := range f.Peers {
+			if peer.IsMaster() && peer.RunID != f.RunID && f.Outranks(peer, p.Policy) {
+				return peer, true
+			}
+		}
+		return checks.Node{}, false
+	}
+	leader, found := f.Leader(p.Policy)
+	return leader, found && f.Linked() && f.Follows(leader.Addr)
+}
+
+// drain waits until the last write of the old master has arrived.
+func (p *promotion) drain(ctx context.Context, r *Record) error {
+	if p.old == nil || r.Facts.Role == node.Master {
+		return errNothing
+	}
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	for {
+		theirs := p.old.Look(ctx)
+		mine := p.Local.Look(ctx)
+		if mine.Role == node.Replica && theirs.Role == node.Master && mine.ReplID == theirs.ReplID && mine.Offset == theirs.Offset {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			r.warn(fmt.Errorf("the last writes of %s did not arrive within %v: they are preserved instead", p.old.Addr(), drainTime))
+			return nil
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+func (p *promotion) promote(ctx context.Context, r *Record) error {
+	if r.Facts.Role == node.Master {
+		return errNothing
+	}
+	return changed(p.Local.Promote(ctx))
+}
+
+func (p *promotion) verify(ctx context.Context, r *Record) error {
+	if err := p.look(ctx, r); err != nil {
 		return err
 	}
-	if r.Facts.Self.Role != node.Master {
+	f := r.Facts.Node
+	if f.Role != node.Master {
 		return fmt.Errorf("%s said OK to REPLICAOF NO ONE and is still a %s: something else made it one again (Sentinel? another hook?)",
-			s.Local.Addr(), r.Facts.Self.Role)
+			p.Local.Addr(), f.Role)
 	}
+	p.promoted = true
+	p.remember(r, checks.Memory{Role: node.Master, ReplID: f.ReplID, Offset: f.Offset, Keys: f.Keys, Online: true, At: time.Now()})
 	return nil
+}
+
+// succeed makes the old master a replica of this one. It has the writers' requests
+// still in hand: as a replica it refuses them, and they come here. That it fails is
+// a warning: this node is the master, and the old one's own hook is on its way.
+func (p *promotion) succeed(ctx context.Context, r *Record) error {
+	if p.old == nil {
+		return errNothing
+	}
+	if err := p.demoteOld(ctx, r); err != nil {
+		r.warn(fmt.Errorf("the old master %s does not follow yet: %w", p.old.Addr(), err))
+	}
+	p.old = nil // from here on its pause is its own affair
+	return nil
+}
+
+func (p *promotion) demoteOld(ctx context.Context, r *Record) error {
+	ctx, cancel := context.WithTimeout(ctx, p.Rest)
+	defer cancel()
+	theirs := p.old.Look(ctx)
+	switch {
+	case theirs.Role == node.Master:
+		if d := preserve.Diverge(theirs, r.Facts.Node.Facts); !d.Safe() {
+			if err := p.save(ctx, r, p.old, r.Facts.Node, handoverPause); err != nil {
+				return err
+			}
+		}
+		if err := p.old.Follow(ctx, p.Local.Addr()); err != nil {
+			return err
+		}
+	case !theirs.Follows(p.Local.Addr()):
+		return fmt.Errorf("it is: %s", Describe(theirs))
+	}
+	if err := p.old.Unpause(ctx); err != nil {
+		return err
+	}
+	if _, err := p.old.Disconnect(ctx); err != nil {
+		return err
+	}
+	return p.old.Persist(ctx)
+}
+
+// release lets the old master go on if nothing came of it.
+func (p *promotion) release(ctx context.Context) {
+	if p.old == nil || p.promoted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	p.old.Unpause(ctx) // or the pause ends by itself
 }

@@ -10,6 +10,7 @@ import (
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
+	netvip "redis-vip/hooks/vip"
 )
 
 // Reconcile puts the VIPs of a group where the Sentinels say its master is. It is
@@ -68,7 +69,7 @@ func (c Reconcile) once(ctx context.Context, r *Record) (Outcome, error) {
 	defer lock.Release()
 
 	err = Settle{Retry: c.Retry, Where: func() checks.Presence { return checks.Unasked }}.
-		take(ctx, r, step{"ask Sentinels", c.decide})
+		take(ctx, r, step{name: "ask Sentinels", run: c.decide})
 	if err != nil {
 		return Failed, err
 	}
@@ -92,9 +93,9 @@ func (c Reconcile) decide(ctx context.Context, r *Record) error {
 			answers[i] = Answer{sentinel.Addr(), master, err}
 		})
 	}
-	r.Facts.Self = c.Local.Look(ctx)
+	r.Facts.Node.Facts = c.Local.Look(ctx)
 	wait.Wait()
-	goal, err := Elect(answers, c.Local.Addr(), r.Facts.Self.Role)
+	goal, err := Elect(answers, c.Local.Addr(), r.Facts.Role)
 	if err == nil {
 		r.Goal = goal
 	}
@@ -148,6 +149,10 @@ func (c Reconcile) move(ctx context.Context, r *Record, vip Address) error {
 	}
 	start := time.Now()
 	changed, err := run(ctx)
+	if errors.Is(err, netvip.ErrNotAnnounced) {
+		r.warn(err) // it is here; who has a stale address of it finds out later
+		err = nil
+	}
 	if changed || err != nil {
 		r.Actions = append(r.Actions, Action{Name: name, Took: time.Since(start), Tries: 1, Err: err})
 	}

@@ -3,11 +3,11 @@ package hooks
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
+	"redis-vip/hooks/preserve"
 
 	"github.com/rs/zerolog"
 )
@@ -29,23 +29,17 @@ func (o Outcome) String() string { return outcomes[o] }
 // Record is what one run of a hook saw, decided and did. There is one log line for
 // each, and it is made of this.
 type Record struct {
-	Event    string // who called, and with which arguments: a hint
-	Goal     checks.Goal
-	Facts    checks.Facts
-	Peers    []Peer
-	Verdict  checks.Verdict
-	Actions  []Action
-	Added    bool // a VIP was put here, and its announcement should be repeated
-	Outcome  Outcome
-	Err      error   // why it failed
-	Warnings []error // what an operator has to mend although the goal is reached
-	Took     time.Duration
-}
-
-// Peer is another node and what it showed.
-type Peer struct {
-	Addr  netip.AddrPort
-	Facts node.Facts
+	Event     string // who called, and with which arguments: a hint
+	Goal      checks.Goal
+	Facts     checks.Facts
+	Verdict   checks.Verdict
+	Actions   []Action
+	Preserved []preserve.File
+	Added     bool // a VIP was put here, and its announcement should be repeated
+	Outcome   Outcome
+	Err       error   // why it failed
+	Warnings  []error // what an operator has to mend although the goal is reached
+	Took      time.Duration
 }
 
 // Action is one step that was taken.
@@ -93,21 +87,24 @@ func (r *Record) Level() zerolog.Level {
 // Message says in one line what the run came to.
 func (r *Record) Message() string {
 	switch {
-	case r.Outcome == Failed && r.Err != nil:
-		return fmt.Sprintf("goal %s not reached: %v", r.Goal, r.Err)
+	case r.Outcome == Failed:
+		return fmt.Sprintf("this node is not what it should be, a %s: %v", r.Goal, r.Err)
 	case r.Outcome == AlreadyRunning:
-		return fmt.Sprintf("goal %s: already running", r.Goal)
+		return "another run has this in hand"
 	default:
-		return fmt.Sprintf("goal %s: done", r.Goal)
+		return fmt.Sprintf("the VIP is %s: %s", r.Facts.VIP, Describe(r.Facts.Node.Facts))
 	}
 }
 
 // MarshalZerologObject writes the fields of the record.
 func (r *Record) MarshalZerologObject(e *zerolog.Event) {
 	e.Str("event", r.Event).Stringer("goal", r.Goal).Stringer("outcome", r.Outcome)
-	e.Stringer("vip", r.Facts.VIP).Str("local", describe(r.Facts.Self))
-	for _, peer := range r.Peers {
-		e.Str("peer_"+peer.Addr.String(), describe(peer.Facts))
+	e.Stringer("vip", r.Facts.VIP).Str("local", Describe(r.Facts.Node.Facts))
+	for _, peer := range r.Facts.Peers {
+		e.Str("peer_"+peer.Addr.String(), Describe(peer.Facts))
+	}
+	for _, file := range r.Preserved {
+		e.Str("preserved", file.Path)
 	}
 	e.Bool("fit", r.Verdict.Fit).Stringer("reason", r.Verdict.Reason)
 	actions := zerolog.Arr()
@@ -124,8 +121,8 @@ func (r *Record) MarshalZerologObject(e *zerolog.Event) {
 	e.Float64("ms", milliseconds(r.Took))
 }
 
-// describe puts a node's facts in a few words.
-func describe(f node.Facts) string {
+// Describe puts a node's facts in a few words.
+func Describe(f node.Facts) string {
 	switch {
 	case f.Role == node.Master:
 		return fmt.Sprintf("master, offset %d, %d keys, %d replicas", f.Offset, f.Keys, len(f.Downstream))

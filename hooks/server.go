@@ -26,6 +26,9 @@ type Server interface {
 	Follow(context.Context, netip.AddrPort) error // REPLICAOF host port
 	Persist(context.Context) error                // CONFIG REWRITE
 	Disconnect(context.Context) (int64, error)    // CLIENT KILL TYPE normal, how many
+	Pause(context.Context, time.Duration) error   // CLIENT PAUSE … WRITE: writers wait, readers and replicas do not
+	Unpause(context.Context) error                // CLIENT UNPAUSE
+	AbortFailover(context.Context) error          // FAILOVER ABORT
 }
 
 // Redis is the server at an endpoint. Each call is a connection of its own: a hook
@@ -83,6 +86,29 @@ func (r Redis) Disconnect(ctx context.Context) (closed int64, err error) {
 		return err
 	})
 	return closed, err
+}
+
+// Pause makes writers wait, for a bounded time: a pause that nobody lifts must end.
+func (r Redis) Pause(ctx context.Context, d time.Duration) error {
+	return r.do(ctx, func(ctx context.Context, c *redis.Client) error {
+		return c.Do(ctx, "CLIENT", "PAUSE", d.Milliseconds(), "WRITE").Err()
+	})
+}
+
+// Unpause lets writers go on. A replica that was left paused shows its link as up
+// and applies nothing.
+func (r Redis) Unpause(ctx context.Context) error {
+	return r.do(ctx, func(ctx context.Context, c *redis.Client) error {
+		return c.Do(ctx, "CLIENT", "UNPAUSE").Err()
+	})
+}
+
+// AbortFailover ends a FAILOVER that hangs: until then, the server refuses writes
+// and REPLICAOF.
+func (r Redis) AbortFailover(ctx context.Context) error {
+	return r.do(ctx, func(ctx context.Context, c *redis.Client) error {
+		return c.Do(ctx, "FAILOVER", "ABORT").Err()
+	})
 }
 
 func (r Redis) do(ctx context.Context, call func(context.Context, *redis.Client) error) error {

@@ -4,30 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
+	"redis-vip/hooks/preserve"
 )
 
 // Settle brings the local Redis to where the VIP says it should be: with the VIP a
 // master, without it a replica of the master. It is what notify-master and
 // notify-backup both do; which of the two was called is only a hint.
 type Settle struct {
-	Event string      // for the record
-	Hint  checks.Goal // what the caller was told; decides only where Where cannot
-	Local Server
-	Peers []Server
-	Where func() checks.Presence // where the VIP is now; asked before each step
-	Lock  Lock
-	Retry time.Duration // between two tries of a step that may still succeed
-	Nodes []string      // the nodes of the group, to recognise them in redis.conf
+	Event  string      // for the record
+	Hint   checks.Goal // what the caller was told; decides only where Where cannot
+	Force  bool        // promote also what the verdict advises against
+	Local  Server
+	Peers  []Server
+	Survey func(context.Context) checks.Facts // of everything
+	Where  func() checks.Presence             // where the VIP is now; asked before each step
+	Policy checks.Policy
+	Lock   Lock
+	Retry  time.Duration // between two tries of a step that may still succeed
+	Rest   time.Duration // what is left for the other steps after a preservation
+	Nodes  []string      // the nodes of the group, to recognise them in redis.conf
+
+	Preserve preserve.Policy
+	Save     func(context.Context, Loss) (preserve.File, error) // puts on disk what the winner lacks
+	Remember func(checks.Memory) error                          // what this node is from now on
+}
+
+// Loss is what a demotion would discard: what from has and winner lacks.
+type Loss struct {
+	From   netip.AddrPort
+	Winner checks.Node
+	Event  string
 }
 
 // Why a step stops the others.
 var (
 	errSuperseded = errors.New("superseded: the VIP has moved")
 	errNotYet     = errors.New("not yet") // worth another try within the deadline
+	errNothing    = errors.New("nothing to do")
 )
 
 // notYet marks an error as one that time may heal.
@@ -40,6 +58,7 @@ func notYet(format string, args ...any) error {
 type step struct {
 	name string
 	run  func(context.Context, *Record) error
+	slow bool // has its own deadline, and ends when the VIP moves
 }
 
 // Run settles the node. The context is its deadline. The record is complete on
@@ -55,7 +74,7 @@ func (s Settle) Run(ctx context.Context) *Record {
 			break
 		}
 	}
-	r.Verdict = checks.Judge(r.Facts, checks.Policy{})
+	r.Verdict = checks.Judge(r.Facts, s.Policy)
 	r.Took = time.Since(start)
 	return r
 }
@@ -78,21 +97,59 @@ func (s Settle) once(ctx context.Context, r *Record) (Outcome, error) {
 	if lock != nil {
 		lock.Publish(r.Goal)
 	}
-	steps := s.demotion()
 	if r.Goal == checks.BeMaster {
-		steps = s.promotion()
+		promotion := promotion{Settle: s}
+		defer promotion.release(ctx)
+		err = s.walk(ctx, r, promotion.steps())
+	} else {
+		demotion := demotion{Settle: s}
+		err = s.walk(ctx, r, demotion.steps())
 	}
-	for _, step := range steps {
-		if err := s.take(ctx, r, step); err != nil {
-			return Failed, err
-		}
+	if err != nil {
+		return Failed, err
 	}
 	return Done, nil
 }
 
+// walk takes the steps one after the other.
+func (s Settle) walk(ctx context.Context, r *Record, steps []step) error {
+	for _, step := range steps {
+		if !step.slow {
+			if err := s.take(ctx, r, step); err != nil {
+				return err
+			}
+			continue
+		}
+		slow, done := context.WithCancel(context.WithoutCancel(ctx))
+		go s.cancelWhenSuperseded(slow, done, r.Goal)
+		start := time.Now()
+		err := s.take(slow, r, step)
+		done()
+		if err != nil {
+			return err
+		}
+		if time.Since(start) > s.Rest/10 { // it really took time: the others get theirs anew
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), s.Rest)
+			defer cancel()
+		}
+	}
+	return nil
+}
+
+func (s Settle) cancelWhenSuperseded(ctx context.Context, cancel context.CancelFunc, goal checks.Goal) {
+	for s.goal() == goal {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(s.Retry):
+		}
+	}
+	cancel()
+}
+
 // take runs one step, and again as long as it says that time may help.
 func (s Settle) take(ctx context.Context, r *Record, step step) error {
-	var last error
 	for {
 		if s.goal() != r.Goal {
 			return errSuperseded
@@ -101,25 +158,30 @@ func (s Settle) take(ctx context.Context, r *Record, step step) error {
 		if !errors.Is(err, errNotYet) {
 			return err
 		}
-		last = err
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", step.name, last)
+			return fmt.Errorf("%s: %w", step.name, err)
 		case <-time.After(s.Retry):
 		}
 	}
 }
 
-// try runs a step once. Tries that end alike are one action in the record.
+// try runs a step once. Tries that end alike are one action in the record; a step
+// that had nothing to do is none.
 func (r *Record) try(ctx context.Context, step step) error {
 	start := time.Now()
 	err := step.run(ctx, r)
-	if n := len(r.Actions); n > 0 && r.Actions[n-1].Name == step.name && errors.Is(r.Actions[n-1].Err, errNotYet) {
-		r.Actions[n-1].Err, r.Actions[n-1].Tries = err, r.Actions[n-1].Tries+1
-		r.Actions[n-1].Took += time.Since(start)
-		return err
+	took := time.Since(start)
+	idle := errors.Is(err, errNothing)
+	if idle {
+		err = nil
 	}
-	r.Actions = append(r.Actions, Action{Name: step.name, Took: time.Since(start), Tries: 1, Err: err})
+	if n := len(r.Actions); n > 0 && r.Actions[n-1].Name == step.name && errors.Is(r.Actions[n-1].Err, errNotYet) {
+		last := &r.Actions[n-1]
+		last.Err, last.Tries, last.Took = err, last.Tries+1, last.Took+took
+	} else if !idle {
+		r.Actions = append(r.Actions, Action{Name: step.name, Took: took, Tries: 1, Err: err})
+	}
 	return err
 }
 
@@ -136,18 +198,54 @@ func (s Settle) goalAt(vip checks.Presence) checks.Goal {
 // look reads the local server's facts into the record, and says what of them
 // stands in the way of changing its role.
 func (s Settle) look(ctx context.Context, r *Record) error {
-	r.Facts.Self = s.Local.Look(ctx)
-	f := r.Facts.Self
-	switch f.Class {
+	r.Facts.Node.Facts = s.Local.Look(ctx)
+	return s.changeable(r.Facts.Node)
+}
+
+// survey reads the facts of everything.
+func (s Settle) survey(ctx context.Context, r *Record) error {
+	r.Facts = s.Survey(ctx)
+	return s.changeable(r.Facts.Node)
+}
+
+func (s Settle) changeable(n checks.Node) error {
+	switch n.Class {
 	case node.Alive, node.Misconf, node.MasterDown:
 		return nil
 	case node.NoAuth, node.NoPerm:
-		return fmt.Errorf("%s refuses us: %s: give its password in password_file, or its ACL user the rights", s.Local.Addr(), f.Problem)
+		return fmt.Errorf("%s refuses us: %s: give its password in password_file, or its ACL user the rights", s.Local.Addr(), n.Problem)
 	case node.Protected:
 		return fmt.Errorf("%s is in protected mode: reach it over loopback or a unix socket, or set a password", s.Local.Addr())
 	default:
-		return notYet("%s is %s (%s)", s.Local.Addr(), f.Class, f.Problem)
+		return notYet("%s is %s (%s)", s.Local.Addr(), n.Class, n.Problem)
 	}
+}
+
+// free ends what would make the server refuse the steps to come: a FAILOVER that
+// hangs.
+func free(ctx context.Context, server Server, f node.Facts) error {
+	if f.Failover == "" || f.Failover == "no-failover" {
+		return nil
+	}
+	return changed(server.AbortFailover(ctx))
+}
+
+// remember writes down what this node is from now on. It is for the next restart,
+// so a failure is a warning.
+func (s Settle) remember(r *Record, m checks.Memory) {
+	if err := s.Remember(m); err != nil {
+		r.warn(fmt.Errorf("cannot remember that this is a %s: %w", m.Role, err))
+	}
+}
+
+// peer is the server at addr, among the others.
+func (s Settle) peer(addr netip.AddrPort) Server {
+	for _, p := range s.Peers {
+		if p.Addr() == addr {
+			return p
+		}
+	}
+	return nil
 }
 
 // changed says what an error of a role change means. A server that is loading,

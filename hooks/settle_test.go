@@ -17,7 +17,9 @@ import (
 	"redis-vip/checks"
 	"redis-vip/checks/node"
 	"redis-vip/checks/node/nodetest"
+	"redis-vip/checks/survey"
 	"redis-vip/hooks"
+	"redis-vip/hooks/preserve"
 )
 
 // vip is a VIP that a test moves by hand.
@@ -36,16 +38,33 @@ func server(s *nodetest.Server) hooks.Redis {
 	return hooks.Redis{Endpoint: s.Endpoint(), Address: s.Addr, Timeout: 900 * time.Millisecond}
 }
 
-// settle is a hook of the node local, whose peers are the others.
+var policy = checks.Policy{BootWait: 30 * time.Second, Grace: 6 * time.Second}
+
+// settle is a hook of the node local, whose peers are the others. In the
+// configuration the others stand before it.
 func settle(t *testing.T, v *vip, local *nodetest.Server, others ...*nodetest.Server) hooks.Settle {
-	s := hooks.Settle{
-		Event: "test", Local: server(local), Where: v.where, Retry: 10 * time.Millisecond,
-		Lock: hooks.Lock{Path: filepath.Join(t.TempDir(), "lock")}, Nodes: []string{local.Addr.String()},
+	dir := t.TempDir()
+	memory := filepath.Join(dir, "memory")
+	store := preserve.Store{Dir: dir, Group: "group"}
+	target := func(s *nodetest.Server, order int) survey.Target {
+		return survey.Target{Addr: s.Addr, Order: order, Look: server(s).Look}
 	}
-	for _, other := range others {
+	view := survey.Survey{Self: target(local, len(others)), Where: v.where, Patience: 250 * time.Millisecond, Memory: memory}
+	s := hooks.Settle{
+		Event: "test", Local: server(local), Where: v.where, Policy: policy,
+		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Retry: 10 * time.Millisecond, Rest: 10 * time.Second,
+		Nodes:    []string{local.Addr.String()},
+		Remember: func(m checks.Memory) error { return survey.Note(memory, m) },
+		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+			return store.Save(ctx, preserve.Request{Node: node.Endpoint{Addr: loss.From}, Master: loss.Winner.Facts})
+		},
+	}
+	for i, other := range others {
+		view.Peers = append(view.Peers, target(other, i))
 		s.Peers = append(s.Peers, server(other))
 		s.Nodes = append(s.Nodes, other.Addr.String())
 	}
+	s.Survey = view.Full
 	return s
 }
 
@@ -221,35 +240,38 @@ func TestHungServerEndsAtTheDeadline(t *testing.T) {
 	}
 }
 
-// Whatever hooks keepalived starts, in whatever order: where the VIP is in the end
-// decides.
+// Whatever hooks keepalived starts on the two nodes, in whatever order, while the
+// VIP goes back and forth: where it is in the end decides.
 func TestTheAddressDecides(t *testing.T) {
-	a, b := nodetest.Redis(t), nodetest.Redis(t)
-	for _, end := range []checks.Presence{checks.Here, checks.Absent} {
-		t.Run(end.String(), func(t *testing.T) {
-			v := at(checks.Absent)
-			s := settle(t, v, b, a)
-			var hooksRunning sync.WaitGroup
+	for _, end := range []int{0, 1} {
+		t.Run(fmt.Sprint(end), func(t *testing.T) {
+			t.Parallel()
+			nodes := [2]*nodetest.Server{nodetest.Redis(t), nodetest.Redis(t)}
+			nodes[1].Follow(nodes[0])
+			vips := [2]*vip{at(checks.Here), at(checks.Absent)}
+			hook := [2]hooks.Settle{settle(t, vips[0], nodes[0], nodes[1]), settle(t, vips[1], nodes[1], nodes[0])}
+			var running sync.WaitGroup
 			for i := range 20 {
-				v.move(checks.Absent + checks.Presence(i%2))
+				to := i % 2
 				if i == 19 {
-					v.move(end)
+					to = end
 				}
-				hooksRunning.Go(func() {
-					ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-					defer cancel()
-					if r := s.Run(ctx); r.Outcome == hooks.Failed {
-						t.Errorf("%v", r.Err)
-					}
-				})
+				vips[1-to].move(checks.Absent)
+				vips[to].move(checks.Here)
+				for n := range hook {
+					running.Go(func() {
+						ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+						defer cancel()
+						if r := hook[n].Run(ctx); r.Outcome == hooks.Failed {
+							t.Errorf("%v %v", r.Err, r.Actions)
+						}
+					})
+				}
 				time.Sleep(time.Duration(i%5) * time.Millisecond) // the disorder that is tested
 			}
-			hooksRunning.Wait()
-			if end == checks.Here {
-				isMaster(t, b)
-			} else {
-				isReplicaOf(t, b, a)
-			}
+			running.Wait()
+			isMaster(t, nodes[end])
+			isReplicaOf(t, nodes[1-end], nodes[end])
 		})
 	}
 }
@@ -273,6 +295,10 @@ func (d dying) Promote(ctx context.Context) error { return d.change(d.Redis.Prom
 func (d dying) Follow(ctx context.Context, m netip.AddrPort) error {
 	return d.change(d.Redis.Follow(ctx, m))
 }
+func (d dying) Pause(ctx context.Context, for_ time.Duration) error {
+	return d.change(d.Redis.Pause(ctx, for_))
+}
+func (d dying) Unpause(ctx context.Context) error { return d.change(d.Redis.Unpause(ctx)) }
 func (d dying) Persist(ctx context.Context) error { return d.change(d.Redis.Persist(ctx)) }
 func (d dying) Disconnect(ctx context.Context) (int64, error) {
 	n, err := d.Redis.Disconnect(ctx)
@@ -282,7 +308,7 @@ func (d dying) Disconnect(ctx context.Context) (int64, error) {
 // Killed after any of its changes, and run again: the same end.
 func TestKilledAfterEachChange(t *testing.T) {
 	for _, end := range []checks.Presence{checks.Here, checks.Absent} {
-		for changes := 1; changes <= 3; changes++ {
+		for changes := 1; changes <= 5; changes++ {
 			t.Run(fmt.Sprintf("%s/%d", end, changes), func(t *testing.T) {
 				t.Parallel()
 				a, b := nodetest.Redis(t), nodetest.Redis(t)
@@ -303,8 +329,8 @@ func TestKilledAfterEachChange(t *testing.T) {
 				}()
 				select {
 				case <-killed.Done():
-				case <-ended: // there are only two changes on the way to a master
-					if end == checks.Absent || changes <= 2 {
+				case <-ended: // there are fewer changes on the way to a master
+					if end == checks.Absent || changes <= 3 {
 						t.Fatalf("never made change %d", changes)
 					}
 				}
