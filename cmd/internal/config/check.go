@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"redis-vip/hooks/preserve"
 )
 
 // checker turns texts into values and collects every problem on the way.
@@ -40,6 +43,14 @@ func (c *checker) group(name string, raw fileGroup, from origin) Group {
 	g.Timeout = c.duration(raw.Timeout, DefaultTimeout, from.place("timeout"))
 	g.PeerTimeout = c.duration(raw.PeerTimeout, DefaultPeerTimeout, from.place("peer_timeout"))
 	g.HookTimeout = c.duration(raw.HookTimeout, DefaultHookTimeout, from.place("hook_timeout"))
+	g.BootWait = c.duration(raw.BootWait, DefaultBootWait, from.place("boot_wait"))
+	g.Gateway = c.gateway(raw.Gateway, from.place("gateway"))
+	if err := g.Preserve.UnmarshalText([]byte(cmp.Or(raw.Preserve, preserve.Require.String()))); err != nil {
+		c.fail(from.place("preserve"), fmt.Sprintf("%q is no such policy", raw.Preserve), `write "require", "try" or "off"`)
+	}
+	if g.Keep = cmp.Or(raw.Keep, DefaultKeep); g.Keep < 0 {
+		c.fail(from.place("keep"), fmt.Sprintf("%d is no number of files", raw.Keep), "write one from 1 on")
+	}
 	g.Socket = c.path(raw.Socket, from.place("socket"))
 	c.path(raw.PasswordFile, from.place("password_file"))
 	c.path(raw.SentinelPasswordFile, from.place("sentinel_password_file"))
@@ -116,6 +127,21 @@ func (c *checker) vips(texts []string, p place) []netip.Prefix {
 		out = append(out, vip)
 	}
 	return out
+}
+
+// gateway needs its port: there is no usual one.
+func (c *checker) gateway(text string, p place) netip.AddrPort {
+	if text == "" {
+		return netip.AddrPort{}
+	}
+	gateway, bad := parseNode(text, 0)
+	switch {
+	case bad.what != "":
+		c.fail(p, bad.what, bad.remedy)
+	case gateway.Port() == 0:
+		c.fail(p, fmt.Sprintf("%q has no port", text), `name one that answers or refuses, as in "192.168.0.254:53"`)
+	}
+	return gateway
 }
 
 // defaultSentinels expects a Sentinel beside every node.

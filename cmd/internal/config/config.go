@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"net/netip"
 	"time"
+
+	"redis-vip/hooks/preserve"
 )
 
 // Where the programs look, and how long they wait, when nothing else is said.
@@ -15,6 +17,8 @@ const (
 	DefaultTimeout     = 900 * time.Millisecond // below keepalived's shortest interval, 1 s
 	DefaultPeerTimeout = 250 * time.Millisecond
 	DefaultHookTimeout = 10 * time.Second
+	DefaultBootWait    = 30 * time.Second
+	DefaultKeep        = 10 // preserved files of a group
 
 	// DefaultNodePort and DefaultSentinelPort complete an address without one.
 	DefaultNodePort     = 6379
@@ -52,6 +56,16 @@ type Group struct {
 	// Timeout bounds one run of redis-check, PeerTimeout its wait for one peer,
 	// HookTimeout one run of a hook.
 	Timeout, PeerTimeout, HookTimeout time.Duration
+	// BootWait is how long a node that restarted waits for one that may have
+	// newer data.
+	BootWait time.Duration
+	// Gateway is a TCP endpoint that answers, or refuses, as long as this host
+	// is not cut off. Zero: none, and a dead peer looks like a cut cable.
+	Gateway netip.AddrPort
+	// Preserve says what a demotion does about writes that the new master
+	// lacks, Keep how many files of them are kept.
+	Preserve preserve.Policy
+	Keep     int
 	// StateDir survives a reboot, RunDir does not. Both absolute.
 	StateDir, RunDir string
 

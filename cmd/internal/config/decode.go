@@ -31,6 +31,10 @@ type fileGroup struct {
 	Timeout              string   `toml:"timeout"`
 	PeerTimeout          string   `toml:"peer_timeout"`
 	HookTimeout          string   `toml:"hook_timeout"`
+	BootWait             string   `toml:"boot_wait"`
+	Gateway              string   `toml:"gateway"`
+	Preserve             string   `toml:"preserve"`
+	Keep                 int      `toml:"keep"`
 }
 
 type fileTLS struct {
@@ -102,7 +106,9 @@ func (d *document) wrongValue(e *toml.DecodeError) *Error {
 		out.Remedy = "write [group.mymaster], and its keys below"
 	case key == "vips", key == "nodes", key == "sentinels":
 		out.Remedy = fmt.Sprintf(`write a list of texts, as in %s = ["192.168.0.1"]`, key)
-	case strings.HasSuffix(key, "timeout"):
+	case key == "keep":
+		out.Remedy = "write a number, as in keep = 10"
+	case strings.HasSuffix(key, "timeout"), key == "boot_wait":
 		out.Remedy = fmt.Sprintf(`write a text with its unit, as in %s = "900ms"`, key)
 	case key == "tls":
 		out.Remedy = "write the table [group.NAME.tls]; an empty one turns TLS on with the system's authorities"

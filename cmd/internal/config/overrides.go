@@ -26,8 +26,9 @@ type Overrides struct {
 	Sentinels                              string
 	SentinelUsername, SentinelPasswordFile string
 
-	Timeout, PeerTimeout, HookTimeout string
-	StateDir, RunDir                  string
+	Timeout, PeerTimeout, HookTimeout, BootWait string
+	Gateway, Preserve                           string
+	StateDir, RunDir                            string
 }
 
 // flagLabel names the flag and the variable that override a key.
@@ -69,6 +70,9 @@ func (o *Overrides) override(g *fileGroup) map[string]bool {
 	text("timeout", o.Timeout, &g.Timeout)
 	text("peer_timeout", o.PeerTimeout, &g.PeerTimeout)
 	text("hook_timeout", o.HookTimeout, &g.HookTimeout)
+	text("boot_wait", o.BootWait, &g.BootWait)
+	text("gateway", o.Gateway, &g.Gateway)
+	text("preserve", o.Preserve, &g.Preserve)
 	if o.TLS || o.TLSCA != "" || o.TLSCert != "" || o.TLSKey != "" || o.TLSServerName != "" {
 		merged := fileTLS{} // a copy: the table belongs to the file
 		if g.TLS != nil {

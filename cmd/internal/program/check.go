@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"redis-vip/checks"
-	"redis-vip/checks/node"
+	"redis-vip/checks/survey"
 	"redis-vip/cmd/internal/journal"
+	"redis-vip/hooks"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
@@ -20,17 +21,18 @@ import (
 func checkApp() *cli.App {
 	return &cli.App{
 		Usage:     "is this node fit to hold the VIP?",
-		UsageText: "redis-check [--expect master|replica|any]\n\nMade to be the script of a keepalived vrrp_script. Exit 0: fit; 1: unfit; 2: cannot be run like this.",
-		Flags: common(&cli.StringFlag{
-			Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"},
-			Usage: "fit only in this `ROLE`: master, replica or any",
-		}),
+		UsageText: "redis-check [--heal] [--expect master|replica|any]\n\nMade to be the script of a keepalived vrrp_script. Exit 0: fit; 1: unfit; 2: cannot be run like this.",
+		Flags: common(
+			&cli.StringFlag{Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"}, Usage: "fit only in this `ROLE`: master, replica or any"},
+			&cli.BoolFlag{Name: "heal", EnvVars: []string{"REDIS_VIP_HEAL"}, Usage: "where the role is not what the VIP asks for, start the hook that was missed"},
+			&cli.BoolFlag{Name: "settle", Hidden: true}, // what --heal starts
+		),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("%q: redis-check takes no arguments", c.Args().First())
 			}
-			var policy checks.Policy
-			if err := policy.Expect.UnmarshalText([]byte(c.String("expect"))); err != nil {
+			var expect checks.Expectation
+			if err := expect.UnmarshalText([]byte(c.String("expect"))); err != nil {
 				return usage("--expect or REDIS_VIP_EXPECT: %w", err)
 			}
 			log := journal.Open(string(RedisCheck), journal.Options{})
@@ -39,10 +41,23 @@ func checkApp() *cli.App {
 				// stderr is /dev/null under keepalived: the journal has to know.
 				return refused(log, err)
 			}
+			if c.Bool("settle") {
+				return notify(c.Context, log, seat, seat.settle("redis-check --heal", checks.NoGoal))
+			}
+			policy := seat.policy()
+			policy.Expect = expect
 			return Check{
-				Local:    seat.endpoint(seat.self),
+				Node:     seat.self.String(),
+				Survey:   seat.survey().Brief,
 				Policy:   policy,
-				Memory:   filepath.Join(seat.RunDir, seat.Name+".verdict"),
+				Remember: func(m checks.Memory) error { return survey.Note(seat.memory(), m) },
+				Heal: func() error {
+					if !c.Bool("heal") {
+						return nil
+					}
+					return detach(c, RedisCheck, "--settle")
+				},
+				Last:     filepath.Join(seat.RunDir, seat.Name+".verdict"),
 				Warnings: seat.warnings,
 				Log:      log.With().Str("group", seat.Name).Logger(),
 				Timeout:  seat.Timeout,
@@ -59,10 +74,13 @@ func refused(log zerolog.Logger, err error) error {
 
 // Check is one run of redis-check.
 type Check struct {
-	Local    node.Endpoint
+	Node     string // which one it is about
+	Survey   func(context.Context) checks.Facts
 	Policy   checks.Policy
-	Memory   string  // file that holds the last verdict: only a change is logged
-	Warnings []error // about the configuration; logged when they change
+	Remember func(checks.Memory) error
+	Heal     func() error // starts the hook that was missed, and does not wait for it
+	Last     string       // file that holds the last verdict: only a change is logged
+	Warnings []error      // about the configuration; logged when they change
 	Log      zerolog.Logger
 	Timeout  time.Duration // of the whole run
 }
@@ -72,8 +90,18 @@ func (c Check) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 
-	facts := checks.Facts{Self: c.Local.Look(ctx)}
+	facts := c.Survey(ctx)
 	verdict := checks.Judge(facts, c.Policy)
+	if memory, changed := checks.Remember(facts, c.Policy); changed {
+		if err := c.Remember(memory); err != nil {
+			c.Warnings = append(c.Warnings, fmt.Errorf("cannot remember what this node is, which counts after a power loss: %w", err))
+		}
+	}
+	if verdict.Drift {
+		if err := c.Heal(); err != nil {
+			c.Warnings = append(c.Warnings, fmt.Errorf("cannot start the missed hook: %w", err))
+		}
+	}
 	c.tell(facts, verdict)
 	if !verdict.Fit {
 		return errUnfit
@@ -84,14 +112,17 @@ func (c Check) Run(ctx context.Context) error {
 // tell logs a verdict that differs from the last one, and remembers it.
 func (c Check) tell(facts checks.Facts, verdict checks.Verdict) {
 	now := verdict.Reason.String()
+	if verdict.Drift {
+		now += " drift"
+	}
 	if len(c.Warnings) > 0 {
 		now += "\n" + oneLine(c.Warnings)
 	}
-	before, err := os.ReadFile(c.Memory)
+	before, err := os.ReadFile(c.Last)
 	if err == nil && string(before) == now {
 		return
 	}
-	if werr := remember(c.Memory, now); werr != nil {
+	if werr := survey.Replace(c.Last, []byte(now), false); werr != nil {
 		err = werr
 	}
 
@@ -99,14 +130,17 @@ func (c Check) tell(facts checks.Facts, verdict checks.Verdict) {
 	switch {
 	case !verdict.Fit:
 		level = zerolog.ErrorLevel
-	case verdict.Reason.Loud(), len(c.Warnings) > 0:
+	case verdict.Reason.Loud(), verdict.Drift, len(c.Warnings) > 0:
 		level = zerolog.WarnLevel
 	}
-	event := c.Log.WithLevel(level).Bool("fit", verdict.Fit).Stringer("reason", verdict.Reason).
-		Str("node", c.Local.String()).Stringer("class", facts.Self.Class).Stringer("role", facts.Self.Role).
-		Float64("ms", float64(facts.Self.Took.Microseconds())/1000)
-	if facts.Self.Problem != "" {
-		event.Str("problem", facts.Self.Problem)
+	event := c.Log.WithLevel(level).Bool("fit", verdict.Fit).Stringer("reason", verdict.Reason).Bool("drift", verdict.Drift).
+		Str("node", c.Node).Stringer("class", facts.Class).Stringer("role", facts.Role).Stringer("vip", facts.VIP).
+		Float64("ms", float64(facts.Took.Microseconds())/1000)
+	for _, peer := range facts.Peers {
+		event.Str("peer_"+peer.Addr.String(), hooks.Describe(peer.Facts))
+	}
+	if facts.Problem != "" {
+		event.Str("problem", facts.Problem)
 	}
 	if len(c.Warnings) > 0 {
 		event.Str("warning", oneLine(c.Warnings))
@@ -115,22 +149,4 @@ func (c Check) tell(facts checks.Facts, verdict checks.Verdict) {
 		event.Str("memory", fmt.Sprintf("cannot keep the last verdict, so every run is logged: %v", err))
 	}
 	event.Msg(verdict.Reason.Sentence())
-}
-
-// remember replaces the file in one step: another copy of redis-check may be at it
-// (keepalived before 2.3.3 starts one while the last still runs).
-func remember(path, text string) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".verdict-*")
-	if err != nil {
-		return err
-	}
-	_, err = temporary.WriteString(text)
-	err = errors.Join(err, temporary.Chmod(0o640), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		os.Remove(temporary.Name())
-	}
-	return err
 }

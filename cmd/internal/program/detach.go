@@ -7,17 +7,18 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// repeatDetached starts this program again, with the flags it was given, to repeat
-// the announcements. Sentinel waits for its script, and runs 16 at the most
-// (sentinel.c:62), so the five seconds that takes are spent in a process of their
-// own.
-func repeatDetached(c *cli.Context, group string) error {
-	arguments := []string{"--announce"}
-	for _, name := range c.FlagNames() {
-		arguments = append(arguments, "--"+name+"="+c.String(name))
+// detach starts this program again, as name, with the flags it was given and some
+// arguments, in a session of its own: keepalived ends a check's process group with
+// the check, and Sentinel runs 16 scripts at the most (sentinel.c:62).
+func detach(c *cli.Context, name Name, arguments ...string) error {
+	var flags []string
+	for _, flag := range c.FlagNames() {
+		if flag != "heal" && flag != "expect" {
+			flags = append(flags, "--"+flag+"="+c.String(flag))
+		}
 	}
-	command := exec.Command("/proc/self/exe", append(arguments, group)...)
-	command.Args[0] = string(SentinelReconfig)
+	command := exec.Command("/proc/self/exe", append(flags, arguments...)...)
+	command.Args[0] = string(name)
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
 		return err

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"sync"
 	"text/tabwriter"
 	"time"
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
-	"redis-vip/hooks"
 
 	"github.com/urfave/cli/v2"
 )
@@ -26,18 +24,19 @@ func explainCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "for programs"},
 		),
 		Action: func(c *cli.Context) error {
-			var policy checks.Policy
-			if err := policy.Expect.UnmarshalText([]byte(c.String("expect"))); err != nil {
+			var expect checks.Expectation
+			if err := expect.UnmarshalText([]byte(c.String("expect"))); err != nil {
 				return usage("--expect or REDIS_VIP_EXPECT: %w", err)
 			}
 			seat, err := sit(overrides(c), true)
 			if err != nil {
 				return err
 			}
+			policy := seat.policy()
+			policy.Expect = expect
 			return Explain{
-				Group: seat.Name, Self: seat.local(), Others: seat.others(), VIPs: seat.VIPs,
-				Where: seat.where, Policy: policy, Out: c.App.Writer, JSON: c.Bool("json"),
-				Timeout: seat.Timeout,
+				Group: seat.Name, VIPs: seat.VIPs, Survey: seat.survey().Full, Policy: policy,
+				Out: c.App.Writer, JSON: c.Bool("json"), Timeout: seat.Timeout,
 			}.Run(c.Context)
 		},
 	}
@@ -46,10 +45,8 @@ func explainCommand() *cli.Command {
 // Explain shows the facts and each rule's answer to them.
 type Explain struct {
 	Group   string
-	Self    hooks.Server
-	Others  []hooks.Server
 	VIPs    []netip.Prefix
-	Where   func() checks.Presence
+	Survey  func(context.Context) checks.Facts
 	Policy  checks.Policy
 	Out     io.Writer
 	JSON    bool
@@ -58,20 +55,13 @@ type Explain struct {
 
 // report is what explain prints.
 type report struct {
-	Group   string          `json:"group"`
-	Nodes   []reportNode    `json:"nodes"`
-	VIPs    []netip.Prefix  `json:"vips"`
-	VIP     checks.Presence `json:"vip"`
-	Policy  checks.Policy   `json:"policy"`
-	Rules   []reportRule    `json:"rules"`
-	Verdict checks.Verdict  `json:"verdict"`
-	Because string          `json:"because"`
-}
-
-type reportNode struct {
-	Addr  netip.AddrPort `json:"addr"`
-	Here  bool           `json:"here"`
-	Facts node.Facts     `json:"facts"`
+	Group   string         `json:"group"`
+	VIPs    []netip.Prefix `json:"vips"`
+	Facts   checks.Facts   `json:"facts"`
+	Policy  checks.Policy  `json:"policy"`
+	Rules   []reportRule   `json:"rules"`
+	Verdict checks.Verdict `json:"verdict"`
+	Because string         `json:"because"`
 }
 
 type reportRule struct {
@@ -84,17 +74,8 @@ type reportRule struct {
 func (e Explain) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
-	r := report{Group: e.Group, VIPs: e.VIPs, VIP: e.Where(), Policy: e.Policy}
-	servers := append([]hooks.Server{e.Self}, e.Others...)
-	r.Nodes = make([]reportNode, len(servers))
-	var wait sync.WaitGroup
-	for i, server := range servers {
-		wait.Go(func() { r.Nodes[i] = reportNode{server.Addr(), i == 0, server.Look(ctx)} })
-	}
-	wait.Wait()
-
-	facts := checks.Facts{Self: r.Nodes[0].Facts, VIP: r.VIP}
-	r.Verdict = checks.Judge(facts, e.Policy)
+	facts := e.Survey(ctx)
+	r := report{Group: e.Group, VIPs: e.VIPs, Facts: facts, Policy: e.Policy, Verdict: checks.Judge(facts, e.Policy)}
 	r.Because = r.Verdict.Reason.Sentence()
 	for _, rule := range checks.Rules {
 		answer := rule.Ask(facts, e.Policy)
@@ -114,19 +95,19 @@ func (e Explain) Run(ctx context.Context) error {
 func (r report) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "NODE\tROLE\tSTATE\tFOLLOWS\tLINK\tOFFSET\tKEYS\n")
-	for _, n := range r.Nodes {
+	for i, n := range append([]checks.Node{r.Facts.Node}, r.Facts.Peers...) {
 		name, follows, link := n.Addr.String(), "-", "-"
-		if n.Here {
+		if i == 0 {
 			name += " (here)"
 		}
-		if n.Facts.Role == node.Replica {
-			follows, link = fmt.Sprintf("%s:%d", n.Facts.Upstream.Host, n.Facts.Upstream.Port), n.Facts.Upstream.Link()
+		if n.Role == node.Replica {
+			follows, link = fmt.Sprintf("%s:%d", n.Upstream.Host, n.Upstream.Port), n.Upstream.Link()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%d\n", name, n.Facts.Role, n.Facts.Class, follows, link, n.Facts.Offset, n.Facts.Keys)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%d\n", name, n.Role, n.Class, follows, link, n.Offset, n.Keys)
 	}
 	table.Flush()
 
-	fmt.Fprintf(out, "\nVIP %v of group %s: %s", r.VIPs, r.Group, r.VIP)
+	fmt.Fprintf(out, "\nVIP %v of group %s: %s", r.VIPs, r.Group, r.Facts.VIP)
 	if r.Verdict.Goal != checks.NoGoal {
 		fmt.Fprintf(out, ", so this node should be a %s", r.Verdict.Goal)
 	}
@@ -146,7 +127,7 @@ func (r report) print(out io.Writer) error {
 	}
 	_, err := fmt.Fprintf(out, "\n%s (%s): %s\n", word, r.Verdict.Reason, r.Because)
 	if err == nil && r.Verdict.Drift {
-		_, err = fmt.Fprintf(out, "DRIFT: it is a %s.\n", r.Nodes[0].Facts.Role)
+		_, err = fmt.Fprintf(out, "DRIFT: it is a %s.\n", r.Facts.Role)
 	}
 	return err
 }

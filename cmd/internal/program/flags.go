@@ -1,18 +1,9 @@
 package program
 
 import (
-	"errors"
-	"net/netip"
-	"path/filepath"
 	"strings"
-	"time"
 
-	"redis-vip/checks"
-	"redis-vip/checks/host"
-	"redis-vip/checks/node"
 	"redis-vip/cmd/internal/config"
-	"redis-vip/hooks"
-	"redis-vip/hooks/vip"
 
 	"github.com/urfave/cli/v2"
 )
@@ -43,6 +34,9 @@ func common(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "timeout", Usage: "of one question to the local Redis, and of redis-check as a whole: `DURATION`"},
 		&cli.StringFlag{Name: "peer-timeout", Usage: "of one question to another node: `DURATION`"},
 		&cli.StringFlag{Name: "hook-timeout", Usage: "of a hook as a whole: `DURATION`"},
+		&cli.StringFlag{Name: "boot-wait", Usage: "how long a node that restarted waits for one that may have newer data: `DURATION`"},
+		&cli.StringFlag{Name: "gateway", Usage: "a TCP endpoint that answers or refuses unless this host is cut off, as `ADDRESS:PORT`"},
+		&cli.StringFlag{Name: "preserve", Usage: "what to do about writes that a new master lacks: `require` them saved, try, or off"},
 		&cli.StringFlag{Name: "state-dir", Usage: "what has to survive a reboot is kept in `DIR`"},
 		&cli.StringFlag{Name: "run-dir", Usage: "locks and the last verdict are kept in `DIR`"},
 	}
@@ -67,106 +61,7 @@ func overrides(c *cli.Context) config.Overrides {
 		TLSServerName: c.String("tls-server-name"), Sentinels: c.String("sentinels"),
 		SentinelUsername: c.String("sentinel-username"), SentinelPasswordFile: c.String("sentinel-password-file"),
 		Timeout: c.String("timeout"), PeerTimeout: c.String("peer-timeout"), HookTimeout: c.String("hook-timeout"),
+		BootWait: c.String("boot-wait"), Gateway: c.String("gateway"), Preserve: c.String("preserve"),
 		StateDir: c.String("state-dir"), RunDir: c.String("run-dir"),
 	}
-}
-
-// A seat is a group as this host sees it: which node it is, and which are the
-// others.
-type seat struct {
-	config.Group
-	self     netip.AddrPort
-	peers    []netip.AddrPort
-	warnings []error // to be told to the operator, loudly
-}
-
-// sit loads the configuration and finds this host in it. With fallback, a broken
-// file is replaced by its last good copy: a typo in the common file must not take
-// the service down on every host in the same second.
-func sit(o config.Overrides, fallback bool) (seat, error) {
-	group, source, err := config.Load(o, config.Options{Fallback: fallback})
-	if err != nil {
-		return seat{}, usageError{err}
-	}
-	addresses, err := host.Addresses()
-	if err != nil {
-		return seat{}, err
-	}
-	self, peers, err := group.Self(addresses)
-	if err != nil {
-		return seat{}, usageError{err}
-	}
-	return seat{group, self, peers, source.Warnings}, nil
-}
-
-// endpoint is how the node at addr is reached; the local one by its socket, where
-// there is one.
-func (s seat) endpoint(addr netip.AddrPort) node.Endpoint {
-	e := node.Endpoint{Addr: addr, Username: s.Username, Password: s.Password.Reveal(), TLS: s.TLS}
-	if addr == s.self {
-		e.Socket = s.Socket
-	}
-	return e
-}
-
-func (s seat) local() hooks.Redis {
-	return hooks.Redis{Endpoint: s.endpoint(s.self), Address: s.self, Timeout: s.Timeout}
-}
-
-func (s seat) others() []hooks.Server {
-	var servers []hooks.Server
-	for _, peer := range s.peers {
-		servers = append(servers, hooks.Redis{Endpoint: s.endpoint(peer), Address: peer, Timeout: s.PeerTimeout})
-	}
-	return servers
-}
-
-func (s seat) sentinels() []hooks.Sentinel {
-	var list []hooks.Sentinel
-	for _, addr := range s.Sentinels {
-		e := node.Endpoint{Addr: addr, Username: s.SentinelUsername, Password: s.SentinelPassword.Reveal(), TLS: s.TLS}
-		list = append(list, hooks.RedisSentinel{Endpoint: e, Timeout: s.Timeout})
-	}
-	return list
-}
-
-func (s seat) vips() []vip.VIP {
-	var list []vip.VIP
-	for _, prefix := range s.VIPs {
-		list = append(list, vip.VIP{Prefix: prefix, Interface: s.Interface})
-	}
-	return list
-}
-
-// where says whether any VIP of the group is on this host.
-func (s seat) where() checks.Presence {
-	if len(s.VIPs) == 0 {
-		return checks.Unasked
-	}
-	var addresses []netip.Addr
-	for _, prefix := range s.VIPs {
-		addresses = append(addresses, prefix.Addr())
-	}
-	held, err := host.Holds(addresses...)
-	switch {
-	case err != nil:
-		return checks.Unasked
-	case held:
-		return checks.Here
-	default:
-		return checks.Absent
-	}
-}
-
-func (s seat) lock() hooks.Lock {
-	return hooks.Lock{Path: filepath.Join(s.RunDir, s.Name+".lock")}
-}
-
-// retry is how long a hook waits before it tries a step again, and so how late it
-// can notice that the VIP has moved, or that a master has appeared.
-const retry = 50 * time.Millisecond
-
-// oneLine joins warnings for a log field.
-func oneLine(errs []error) string {
-	return strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")
 }

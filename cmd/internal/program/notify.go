@@ -27,7 +27,7 @@ func notifyApp(name Name) *cli.App {
 			"Made for keepalived's notify lines. Where the VIP is decides, not which of the two\n" +
 			"programs was called; the arguments that a generic `notify` appends go into the log.\n" +
 			"Exit 0: done, or in hand already; 1: tried and failed; 2: cannot be run like this.",
-		Flags: common(),
+		Flags: common(&cli.BoolFlag{Name: "force", Usage: "promote also what would be refused: half a copy, or older data"}),
 		Action: func(c *cli.Context) error {
 			log := journal.Open(string(name), journal.Options{})
 			if c.NArg() > 4 {
@@ -38,23 +38,20 @@ func notifyApp(name Name) *cli.App {
 				return refused(log, err)
 			}
 			event := strings.Join(append([]string{string(name)}, c.Args().Slice()...), " ")
-			return Notify{
-				Settle: hooks.Settle{
-					Event: event,
-					Hint:  hint,
-					Local: seat.local(),
-					Peers: seat.others(),
-					Where: seat.where,
-					Lock:  seat.lock(),
-					Retry: retry,
-					Nodes: texts(seat.Nodes),
-				},
-				Warnings: seat.warnings,
-				Log:      log.With().Str("group", seat.Name).Logger(),
-				Timeout:  seat.HookTimeout,
-			}.Run(c.Context)
+			settle := seat.settle(event, hint)
+			settle.Force = c.Bool("force")
+			return notify(c.Context, log, seat, settle)
 		},
 	}
+}
+
+func notify(ctx context.Context, log zerolog.Logger, seat seat, settle hooks.Settle) error {
+	return Notify{
+		Settle:   settle,
+		Warnings: seat.warnings,
+		Log:      log.With().Str("group", seat.Name).Logger(),
+		Timeout:  seat.HookTimeout,
+	}.Run(ctx)
 }
 
 // Notify is one run of notify-master or notify-backup.
@@ -62,7 +59,7 @@ type Notify struct {
 	Settle   hooks.Settle
 	Warnings []error // about the configuration
 	Log      zerolog.Logger
-	Timeout  time.Duration // of the whole run
+	Timeout  time.Duration // of the whole run, less what a preservation takes
 }
 
 // Run is nil if the local Redis is what the VIP asks for. A SIGTERM, which

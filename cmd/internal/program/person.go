@@ -13,6 +13,7 @@ func personApp() *cli.App {
 		Usage: "look at, and look after, a Redis behind a virtual address",
 		Commands: []*cli.Command{
 			explainCommand(),
+			contestedCommand(),
 			{
 				Name:      "reconcile",
 				Usage:     "put the VIP where the Sentinels say the master is, now",

@@ -101,7 +101,7 @@ func reconcile(c *cli.Context, log zerolog.Logger, group, event string) error {
 			Lock:      seat.lock(),
 			Retry:     retry,
 		},
-		Repeat:  func() error { return repeatDetached(c, group) },
+		Repeat:  func() error { return detach(c, SentinelReconfig, "--announce", group) },
 		Log:     log.With().Str("group", seat.Name).Logger(),
 		Timeout: seat.HookTimeout,
 	}.Run(c.Context)

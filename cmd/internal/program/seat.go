@@ -1,0 +1,200 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"redis-vip/checks"
+	"redis-vip/checks/host"
+	"redis-vip/checks/node"
+	"redis-vip/checks/survey"
+	"redis-vip/cmd/internal/config"
+	"redis-vip/hooks"
+	"redis-vip/hooks/preserve"
+	"redis-vip/hooks/vip"
+)
+
+// A seat is a group as this host sees it: which node it is, and which are the
+// others.
+type seat struct {
+	config.Group
+	self     netip.AddrPort
+	peers    []netip.AddrPort
+	warnings []error // to be told to the operator, loudly
+}
+
+// sit loads the configuration and finds this host in it. With fallback, a broken
+// file is replaced by its last good copy: a typo in the common file must not take
+// the service down on every host in the same second.
+func sit(o config.Overrides, fallback bool) (seat, error) {
+	group, source, err := config.Load(o, config.Options{Fallback: fallback})
+	if err != nil {
+		return seat{}, usageError{err}
+	}
+	addresses, err := host.Addresses()
+	if err != nil {
+		return seat{}, err
+	}
+	self, peers, err := group.Self(addresses)
+	if err != nil {
+		return seat{}, usageError{err}
+	}
+	return seat{group, self, peers, source.Warnings}, nil
+}
+
+// endpoint is how the node at addr is reached; the local one by its socket, where
+// there is one.
+func (s seat) endpoint(addr netip.AddrPort) node.Endpoint {
+	e := node.Endpoint{Addr: addr, Username: s.Username, Password: s.Password.Reveal(), TLS: s.TLS}
+	if addr == s.self {
+		e.Socket = s.Socket
+	}
+	return e
+}
+
+func (s seat) local() hooks.Redis {
+	return hooks.Redis{Endpoint: s.endpoint(s.self), Address: s.self, Timeout: s.Timeout}
+}
+
+func (s seat) others() []hooks.Server {
+	var servers []hooks.Server
+	for _, peer := range s.peers {
+		servers = append(servers, hooks.Redis{Endpoint: s.endpoint(peer), Address: peer, Timeout: s.PeerTimeout})
+	}
+	return servers
+}
+
+func (s seat) sentinels() []hooks.Sentinel {
+	var list []hooks.Sentinel
+	for _, addr := range s.Sentinels {
+		e := node.Endpoint{Addr: addr, Username: s.SentinelUsername, Password: s.SentinelPassword.Reveal(), TLS: s.TLS}
+		list = append(list, hooks.RedisSentinel{Endpoint: e, Timeout: s.Timeout})
+	}
+	return list
+}
+
+func (s seat) vips() []vip.VIP {
+	var list []vip.VIP
+	for _, prefix := range s.VIPs {
+		list = append(list, vip.VIP{Prefix: prefix, Interface: s.Interface})
+	}
+	return list
+}
+
+// where says whether any VIP of the group is on this host.
+func (s seat) where() checks.Presence {
+	if len(s.VIPs) == 0 {
+		return checks.Unasked
+	}
+	held, err := host.Holds(s.addresses()...)
+	switch {
+	case err != nil:
+		return checks.Unasked
+	case held:
+		return checks.Here
+	default:
+		return checks.Absent
+	}
+}
+
+func (s seat) addresses() (list []netip.Addr) {
+	for _, prefix := range s.VIPs {
+		list = append(list, prefix.Addr())
+	}
+	return list
+}
+
+// survey is where the facts of the group come from.
+func (s seat) survey() survey.Survey {
+	view := survey.Survey{
+		Self:      s.target(s.self, s.Timeout),
+		Where:     s.where,
+		Gateway:   s.Gateway,
+		Grace:     grace,
+		Patience:  s.PeerTimeout,
+		Memory:    s.memory(),
+		Contested: filepath.Join(s.RunDir, s.Name+".contested"),
+	}
+	for _, peer := range s.peers {
+		view.Peers = append(view.Peers, s.target(peer, s.PeerTimeout))
+	}
+	if vips := s.addresses(); len(vips) > 0 {
+		view.VIP = s.target(netip.AddrPortFrom(vips[0], s.self.Port()), s.PeerTimeout)
+	}
+	return view
+}
+
+func (s seat) target(addr netip.AddrPort, timeout time.Duration) survey.Target {
+	endpoint := s.endpoint(addr)
+	return survey.Target{Addr: addr, Order: slices.Index(s.Nodes, addr), Look: func(ctx context.Context) node.Facts {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return endpoint.Look(ctx)
+	}}
+}
+
+func (s seat) policy() checks.Policy { return checks.Policy{BootWait: s.BootWait, Grace: grace} }
+
+func (s seat) memory() string { return filepath.Join(s.StateDir, s.Name+".json") }
+
+// grace is how long the VIP may be here before Redis is the master: keepalived's
+// own hook, and one by redis-check --heal, have had their chance by then.
+const grace = 6 * time.Second
+
+// settle is a hook of this seat.
+func (s seat) settle(event string, hint checks.Goal) hooks.Settle {
+	return hooks.Settle{
+		Event:    event,
+		Hint:     hint,
+		Local:    s.local(),
+		Peers:    s.others(),
+		Survey:   s.survey().Full,
+		Where:    s.where,
+		Policy:   s.policy(),
+		Lock:     s.lock(),
+		Retry:    retry,
+		Rest:     s.HookTimeout,
+		Nodes:    texts(s.Nodes),
+		Preserve: s.Preserve,
+		Save:     s.save,
+		Remember: func(m checks.Memory) error { return survey.Note(s.memory(), m) },
+	}
+}
+
+// preserveTimeout bounds a preservation, which keeps writers waiting: long enough
+// for a full copy of many gigabytes.
+const preserveTimeout = 30 * time.Minute
+
+func (s seat) save(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, preserveTimeout)
+	defer cancel()
+	return s.store().Save(ctx, preserve.Request{
+		Node:   s.endpoint(loss.From),
+		Name:   loss.From.String(),
+		Master: loss.Winner.Facts,
+		Winner: loss.Winner.Addr.String(),
+		Event:  loss.Event,
+	})
+}
+
+func (s seat) store() preserve.Store {
+	return preserve.Store{Dir: s.StateDir, Group: s.Name, Keep: s.Keep}
+}
+
+func (s seat) lock() hooks.Lock {
+	return hooks.Lock{Path: filepath.Join(s.RunDir, s.Name+".lock")}
+}
+
+// retry is how long a hook waits before it tries a step again, and so how late it
+// can notice that the VIP has moved, or that a master has appeared.
+const retry = 20 * time.Millisecond
+
+// oneLine joins warnings for a log field.
+func oneLine(errs []error) string {
+	return strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")
+}
