@@ -2,28 +2,25 @@
 
 GO         ?= go
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
-PROGRAMS   := redis-check notify-master notify-backup sentinel-reconfig redis-vip
 SUDO       := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# Static, and no PIE: a check that runs once a second does not relocate itself
-# every time. The tag leaves out the part of cli that writes man pages.
-GOFLAGS_   := -trimpath -buildmode=exe -tags urfave_cli_no_docs \
+# Static, and no PIE (which is Go's default on Linux): a check that runs once a
+# second does not relocate itself every time. The tag leaves out the part of cli
+# that writes man pages.
+BUILD      := CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs \
               -ldflags '-s -w -X redis-vip/cmd/internal/program.Version=$(VERSION)'
-BUILD      := CGO_ENABLED=0 $(GO) build $(GOFLAGS_)
 
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo test lint build bench clean install-tools $(PROGRAMS)
+.PHONY: demo test lint build bench clean install-tools
 
 demo: build install-tools ## a real failover, as it happens
 	$(SUDO) bin/lab demo
 
-build: $(PROGRAMS) ## all programs, in bin/
-	@$(BUILD) -o bin/lab ./examples/lab
-
-$(PROGRAMS):
-	@$(BUILD) -o bin/$@ ./cmd/$@
+build: ## all programs, in bin/
+	@mkdir -p bin
+	@$(BUILD) -o bin/ ./cmd/... ./examples/lab
 
 install-tools: build ## what the lab needs of Debian's packages, without starting any of it
 	@$(SUDO) bin/lab install
