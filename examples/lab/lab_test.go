@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// ledgerDefaults are three writers, 1500 writes a second.
+var ledgerDefaults ledger.Config
+
 // limit bounds every wait of a test: far more than needed, so that only a fault
 // reaches it.
 const limit = 90 * time.Second

@@ -13,6 +13,9 @@ func personApp() *cli.App {
 		Usage: "look at, and look after, a Redis behind a virtual address",
 		Commands: []*cli.Command{
 			explainCommand(),
+			switchoverCommand(),
+			maintenanceCommand(),
+			preservedCommand(),
 			contestedCommand(),
 			{
 				Name:      "reconcile",

@@ -50,11 +50,16 @@ func sit(o config.Overrides, fallback bool) (seat, error) {
 // endpoint is how the node at addr is reached; the local one by its socket, where
 // there is one.
 func (s seat) endpoint(addr netip.AddrPort) node.Endpoint {
-	e := node.Endpoint{Addr: addr, Username: s.Username, Password: s.Password.Reveal(), TLS: s.TLS}
+	e := endpoint(s.Group, addr)
 	if addr == s.self {
 		e.Socket = s.Socket
 	}
 	return e
+}
+
+// endpoint is how a node of the group is reached over the network.
+func endpoint(g config.Group, addr netip.AddrPort) node.Endpoint {
+	return node.Endpoint{Addr: addr, Username: g.Username, Password: g.Password.Reveal(), TLS: g.TLS}
 }
 
 func (s seat) local() hooks.Redis {
@@ -173,17 +178,13 @@ const preserveTimeout = 30 * time.Minute
 func (s seat) save(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, preserveTimeout)
 	defer cancel()
-	return s.store().Save(ctx, preserve.Request{
+	return store(s.Group).Save(ctx, preserve.Request{
 		Node:   s.endpoint(loss.From),
 		Name:   loss.From.String(),
 		Master: loss.Winner.Facts,
 		Winner: loss.Winner.Addr.String(),
 		Event:  loss.Event,
 	})
-}
-
-func (s seat) store() preserve.Store {
-	return preserve.Store{Dir: s.StateDir, Group: s.Name, Keep: s.Keep}
 }
 
 func (s seat) lock() hooks.Lock {

@@ -1,0 +1,141 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"redis-vip/checks"
+	"redis-vip/hooks"
+
+	"github.com/urfave/cli/v2"
+)
+
+// handoverDeadline is for keepalived to move the VIP (VRRP takes less than four
+// seconds), and for the hooks.
+const handoverDeadline = 15 * time.Second
+
+func switchoverCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "switchover",
+		Usage:     "move the VIP and the master to the other node, losing nothing; run it where the VIP is",
+		ArgsUsage: "GROUP",
+		Flags:     common(&cli.BoolFlag{Name: "dry-run", Usage: "only check whether it could succeed"}),
+		Action: func(c *cli.Context) error {
+			move, err := switchover(c)
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
+			defer cancel()
+			if c.Bool("dry-run") {
+				to, err := move.Plan(ctx)
+				if err == nil {
+					fmt.Fprintf(c.App.Writer, "%s is a replica in sync and would take over\n", to.Addr)
+				}
+				return err
+			}
+			return move.Run(ctx)
+		},
+	}
+}
+
+// switchover is one for the group that is named.
+func switchover(c *cli.Context) (hooks.Switchover, error) {
+	if c.NArg() > 1 {
+		return hooks.Switchover{}, usage("%s: name one group", c.Command.Name)
+	}
+	o := overrides(c)
+	if c.NArg() == 1 {
+		o.Group = c.Args().First()
+	}
+	seat, err := sit(o, false)
+	if err != nil {
+		return hooks.Switchover{}, err
+	}
+	start := time.Now()
+	return hooks.Switchover{
+		Survey: seat.survey().Full,
+		Where:  seat.where,
+		Flag:   seat.flag(),
+		Retry:  retry,
+		Say: func(format string, args ...any) {
+			fmt.Fprintf(c.App.Writer, "%6.2f s  %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
+		},
+	}, nil
+}
+
+// flag is the file that keepalived tracks.
+func (s seat) flag() hooks.Flag {
+	return hooks.Flag{Path: filepath.Join(s.RunDir, s.Name+".maintenance")}
+}
+
+func maintenanceCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "maintenance",
+		Usage:     "take this host out of service, or put it back; shows which, without an argument",
+		ArgsUsage: "[on|off] [GROUP]",
+		Flags:     common(),
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 2 {
+				return usage("maintenance: say on or off, and the group")
+			}
+			o := overrides(c)
+			if group := c.Args().Get(1); group != "" {
+				o.Group = group
+			}
+			seat, err := sit(o, false)
+			if err != nil {
+				return err
+			}
+			switch word := c.Args().First(); word {
+			case "":
+				raised, err := seat.flag().Raised()
+				if err == nil {
+					fmt.Fprintln(c.App.Writer, map[bool]string{true: "on", false: "off"}[raised])
+				}
+				return err
+			case "off":
+				return seat.flag().Set(false)
+			case "on":
+				return Maintenance{Seat: seat, Out: c}.Run(c.Context)
+			default:
+				return usage("maintenance: %q: say on or off", word)
+			}
+		},
+	}
+}
+
+// Maintenance takes this host out of service. Where it has the VIP, that moves
+// first.
+type Maintenance struct {
+	Seat seat
+	Out  *cli.Context
+}
+
+// Run is nil when this host stands by, and will until it is put back.
+func (m Maintenance) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
+	defer cancel()
+	if raised, err := m.Seat.flag().Raised(); raised || err != nil {
+		return err
+	}
+	if m.Seat.where() != checks.Here {
+		return m.Seat.flag().Set(true)
+	}
+	out := m.Out.App.Writer
+	move := hooks.Switchover{
+		Survey: m.Seat.survey().Full, Where: m.Seat.where, Flag: m.Seat.flag(), Keep: true, Retry: retry,
+		Say: func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) },
+	}
+	if err := move.Run(ctx); err != nil {
+		return errors.Join(err, errors.New("this host stays in service"))
+	}
+	return nil
+}
