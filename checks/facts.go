@@ -82,6 +82,10 @@ type Memory struct {
 // one keeps the link up (facts of INFO alone do not show it).
 const Silence = 12 * time.Second
 
+// Unacknowledged is how long a replica may owe its master an acknowledgement. It
+// sends one every second (replication.c, replicationCron).
+const Unacknowledged = 2 * time.Second
+
 // Linked says whether n is a replica that hears its master.
 func (n Node) Linked() bool {
 	return n.Role == node.Replica && n.Upstream.Up && !n.Upstream.Syncing && n.Upstream.LastIO >= 0 && n.Upstream.LastIO <= Silence
@@ -107,7 +111,7 @@ func (n Node) Reached() bool {
 // Online says whether n is a master with a replica that acknowledges.
 func (n Node) Online() bool {
 	for _, d := range n.Downstream {
-		if d.State == "online" && d.Lag <= Silence {
+		if d.State == "online" && d.Lag <= Unacknowledged {
 			return n.Role == node.Master
 		}
 	}
@@ -121,7 +125,7 @@ func (f Facts) Conclusive() bool {
 	case !f.Class.Answers(), f.Class == node.Loading, f.Role == node.NoRole:
 		return true
 	case f.Role == node.Master:
-		return f.Online()
+		return f.Online() && !f.Contested
 	default:
 		// A replica that has replicas of its own is half of a ring, or of a chain.
 		return f.Linked() && f.VIP != Here && len(f.Downstream) == 0

@@ -416,3 +416,19 @@ func TestPairNotPromoted(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A replica that was promoted by hand and written to by nobody has nothing that the
+// master lacks; one that was written to is the successor.
+func TestPairPromotedForNothing(t *testing.T) {
+	s := situation{states: [2]state{master, master}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, lineage: bOutOfA, vip: onA}
+	f := s.facts(0)
+	f.Peers[0].SecondOff = 96 // promoted at 95, and at 95 since; the master went on to 100
+	f.Peers[0].Offset = 95
+	if v := checks.Judge(f, policy); v.Reason != checks.Serving {
+		t.Errorf("nobody wrote to the other one: %+v", v)
+	}
+	f.Peers[0].Offset = 97
+	if v := checks.Judge(f, policy); v.Reason != checks.Outranked {
+		t.Errorf("the other one was written to: %+v", v)
+	}
+}

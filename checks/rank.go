@@ -57,9 +57,17 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 	// empty node has lost its data, or never had any.
 	empty := func(n Node) bool { return n.Keys == 0 && (n.Restarted() || young(n) || n.IsMaster() && !has(n)) }
 	filled := func(n Node) bool { return n.Keys > 0 }
-	outOf := func(n, parent Node) bool { // n's history went on from parent's
-		return n.ReplID2 != "" && n.ReplID2 == parent.ReplID && n.SecondOff > 0
+	// n's history went on from parent's: it was promoted, and written to. A server
+	// that has loaded an RDB as a master looks the same, with data from long ago
+	// (rdb.c, rdbLoadRioWithLoadingCtx).
+	outOf := func(n, parent Node) bool {
+		return n.SecondOff > 0 && n.ReplID2 == parent.ReplID && n.Offset >= n.SecondOff && (young(parent) || !young(n))
 	}
+	// n was promoted out of parent's history for nothing: only parent was written to.
+	idle := func(n, parent Node) bool {
+		return n.SecondOff > 0 && n.ReplID2 == parent.ReplID && n.Offset < n.SecondOff && parent.Offset >= n.SecondOff
+	}
+	siblings := a.SecondOff > 0 && b.SecondOff > 0 && a.ReplID2 == b.ReplID2
 	heard := func(n, m Node) bool { // n replicated from m until m restarted
 		return n.Follows(m.Addr) && !n.Restarted() && m.Restarted()
 	}
@@ -75,6 +83,12 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 	}
 	if d := prefer(side{outOf(a, b), outOf(b, a)}); d != 0 {
 		return d, ByLineage
+	}
+	if d := prefer(side{idle(b, a), idle(a, b)}); d != 0 {
+		return d, ByLineage
+	}
+	if siblings && a.SecondOff != b.SecondOff { // who had more of it when they parted
+		return cmp.Compare(b.SecondOff, a.SecondOff), ByLineage
 	}
 	if a.ReplID != "" && a.ReplID == b.ReplID && a.Offset != b.Offset {
 		return cmp.Compare(b.Offset, a.Offset), ByOffset
@@ -97,15 +111,20 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 // patience is how long after its start a node waits for another one that may have
 // newer data, when all it can go by is its memory. A node that was the last master
 // and had no replica left knows that nobody has. One whose replica was online may
-// have been succeeded by it. A replica has less, or the same, as long as the other
-// node exists.
-func (f Facts) patience(bootWait time.Duration) time.Duration {
+// have been succeeded by it: it waits a while for that one to come, and longer if it
+// is there and has more. A replica has less, or the same, as long as the other node
+// exists.
+func (f Facts) patience(p Policy) time.Duration {
 	switch m := f.Memory; {
 	case m.Role != node.Master, f.Keys == 0 && m.Keys > 0:
-		return bootWait
-	case m.Online:
-		return bootWait / 3
-	default:
+		return p.BootWait
+	case !m.Online:
 		return 0
 	}
+	for _, peer := range f.Peers {
+		if peer.Class.Answers() && !f.Outranks(peer, p) {
+			return p.BootWait
+		}
+	}
+	return p.BootWait / 3
 }

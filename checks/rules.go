@@ -165,7 +165,7 @@ func newerData(f Facts, p Policy) Reason {
 // unsure: a node that has come up by itself knows what it was, and not what has
 // happened since.
 func unsure(f Facts, p Policy) Reason {
-	if !f.Restarted() || len(f.Peers) == 0 || f.nothingToLose() || f.outranksAll(p) || f.Uptime >= f.patience(p.BootWait) {
+	if !f.Restarted() || len(f.Peers) == 0 || f.nothingToLose() || f.outranksAll(p) || f.Uptime >= f.patience(p) {
 		return Undecided
 	}
 	return Waiting

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -21,6 +22,17 @@ func (r Role) String() string { return roleNames[r] }
 
 // MarshalText gives the role's name.
 func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a role's name.
+func (r *Role) UnmarshalText(text []byte) error {
+	for i, name := range roleNames {
+		if name == string(text) {
+			*r = Role(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no role", text)
+}
 
 // Facts is what one look at a server showed. Where Class does not answer, only
 // Class, Problem and Took mean anything.

@@ -43,6 +43,7 @@ func (s Survey) Brief(ctx context.Context) checks.Facts {
 	if f.Role == node.Replica { // a master with a replica is fit wherever the VIP is
 		f.VIP = s.Where()
 	}
+	f.Contested = f.Role == node.Master && marked(s.Contested, f.Now)
 	if f.Conclusive() {
 		f.Memory = Recall(s.Memory)
 		return f
