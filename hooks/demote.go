@@ -43,9 +43,6 @@ func (d *demotion) fence(ctx context.Context, r *Record) error {
 	if err := d.look(ctx, r); err != nil {
 		return err
 	}
-	if err := free(ctx, d.Local, r.Facts.Node.Facts); err != nil {
-		return err
-	}
 	if r.Facts.Role != node.Master {
 		return errNothing
 	}

@@ -49,9 +49,6 @@ func (p *promotion) mayPromote(ctx context.Context, r *Record) error {
 	if !verdict.Reason.MayPromote() && !p.Force {
 		return notYet("refused (%s): %s", verdict.Reason, verdict.Reason.Sentence())
 	}
-	if err := free(ctx, p.Local, r.Facts.Node.Facts); err != nil {
-		return err
-	}
 	// A pause that a demotion left behind, or anybody: see Unpause.
 	if err := p.Local.Unpause(ctx); err != nil && !unsupported(err) {
 		return changed(err)
@@ -67,7 +64,7 @@ func (p *promotion) pause(ctx context.Context, r *Record) error {
 	}
 	server := p.peer(old.Addr)
 	if err := free(ctx, server, old.Facts); err != nil {
-		r.warn(fmt.Errorf("%s: %w", old.Addr, err))
+		return err
 	}
 	if err := server.Pause(ctx, handoverPause); err != nil {
 		// It has died since, or does not know the command: it is promoted past.

@@ -58,7 +58,7 @@ func notYet(format string, args ...any) error {
 type step struct {
 	name string
 	run  func(context.Context, *Record) error
-	slow bool // has its own deadline, and ends when the VIP moves
+	slow bool // see [Settle.patient]
 }
 
 // Run settles the node. The context is its deadline. The record is complete on
@@ -114,21 +114,11 @@ func (s Settle) once(ctx context.Context, r *Record) (Outcome, error) {
 // walk takes the steps one after the other.
 func (s Settle) walk(ctx context.Context, r *Record, steps []step) error {
 	for _, step := range steps {
-		if !step.slow {
-			if err := s.take(ctx, r, step); err != nil {
-				return err
-			}
-			continue
-		}
-		slow, done := context.WithCancel(context.WithoutCancel(ctx))
-		go s.cancelWhenSuperseded(slow, done, r.Goal)
 		start := time.Now()
-		err := s.take(slow, r, step)
-		done()
-		if err != nil {
+		if err := s.take(ctx, r, step); err != nil {
 			return err
 		}
-		if time.Since(start) > s.Rest/10 { // it really took time: the others get theirs anew
+		if step.slow && time.Since(start) > s.Rest/10 { // it really took time: the others get theirs anew
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), s.Rest)
 			defer cancel()
@@ -137,24 +127,13 @@ func (s Settle) walk(ctx context.Context, r *Record, steps []step) error {
 	return nil
 }
 
-func (s Settle) cancelWhenSuperseded(ctx context.Context, cancel context.CancelFunc, goal checks.Goal) {
-	for s.goal() == goal {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(s.Retry):
-		}
-	}
-	cancel()
-}
-
 // take runs one step, and again as long as it says that time may help.
 func (s Settle) take(ctx context.Context, r *Record, step step) error {
 	for {
 		if s.goal() != r.Goal {
 			return errSuperseded
 		}
-		err := r.try(ctx, step)
+		err := s.try(ctx, r, step)
 		if !errors.Is(err, errNotYet) {
 			return err
 		}
@@ -166,9 +145,31 @@ func (s Settle) take(ctx context.Context, r *Record, step step) error {
 	}
 }
 
+// patient is a context for a slow step: it has no deadline, and ends when the VIP
+// moves. What is being preserved is worth more than the hook's own deadline.
+func (s Settle) patient(ctx context.Context, goal checks.Goal) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		for s.goal() == goal {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(s.Retry):
+			}
+		}
+		cancel()
+	}()
+	return ctx, cancel
+}
+
 // try runs a step once. Tries that end alike are one action in the record; a step
 // that had nothing to do is none.
-func (r *Record) try(ctx context.Context, step step) error {
+func (s Settle) try(ctx context.Context, r *Record, step step) error {
+	if step.slow {
+		var done context.CancelFunc
+		ctx, done = s.patient(ctx, r.Goal)
+		defer done()
+	}
 	start := time.Now()
 	err := step.run(ctx, r)
 	took := time.Since(start)
@@ -199,19 +200,19 @@ func (s Settle) goalAt(vip checks.Presence) checks.Goal {
 // stands in the way of changing its role.
 func (s Settle) look(ctx context.Context, r *Record) error {
 	r.Facts.Node.Facts = s.Local.Look(ctx)
-	return s.changeable(r.Facts.Node)
+	return s.changeable(ctx, r.Facts.Node)
 }
 
 // survey reads the facts of everything.
 func (s Settle) survey(ctx context.Context, r *Record) error {
 	r.Facts = s.Survey(ctx)
-	return s.changeable(r.Facts.Node)
+	return s.changeable(ctx, r.Facts.Node)
 }
 
-func (s Settle) changeable(n checks.Node) error {
+func (s Settle) changeable(ctx context.Context, n checks.Node) error {
 	switch n.Class {
 	case node.Alive, node.Misconf, node.MasterDown:
-		return nil
+		return free(ctx, s.Local, n.Facts)
 	case node.NoAuth, node.NoPerm:
 		return fmt.Errorf("%s refuses us: %s: give its password in password_file, or its ACL user the rights", s.Local.Addr(), n.Problem)
 	case node.Protected:
@@ -221,13 +222,16 @@ func (s Settle) changeable(n checks.Node) error {
 	}
 }
 
-// free ends what would make the server refuse the steps to come: a FAILOVER that
-// hangs.
+// free ends a FAILOVER that hangs. Until then the server calls itself a replica, and
+// refuses writes and REPLICAOF; afterwards it is looked at again.
 func free(ctx context.Context, server Server, f node.Facts) error {
 	if f.Failover == "" || f.Failover == "no-failover" {
 		return nil
 	}
-	return changed(server.AbortFailover(ctx))
+	if err := server.AbortFailover(ctx); err != nil {
+		return changed(err)
+	}
+	return notYet("%s was in the middle of a FAILOVER (%s), which is aborted", server.Addr(), f.Failover)
 }
 
 // remember writes down what this node is from now on. It is for the next restart,

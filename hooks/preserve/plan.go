@@ -45,6 +45,7 @@ type plan struct {
 	done    int                 // units that are applied, or passed over
 	outFrom map[int32]int       // of each group that is left out, from which unit on; nil: to be made anew
 	spans   map[int32]span      // of each group; nil: to be made anew
+	names   map[string][]Key    // the keys by name; nil: to be made anew
 }
 
 type exclusion struct {
@@ -97,7 +98,7 @@ func (p *plan) add(ctx context.Context, u unit, keys func(context.Context, int, 
 		p.out[next.key] = exclusion{cause: next.cause} // the other keys of the transaction stay out with it
 	}
 	p.units = append(p.units, next)
-	p.outFrom, p.spans = nil, nil
+	p.outFrom, p.spans, p.names = nil, nil, nil
 	return nil
 }
 
@@ -125,10 +126,8 @@ func (p *plan) join(a, b int32) { p.groups[p.root(a)] = p.root(b) }
 // counts in every one. A group that is applied already is no longer touched by it.
 func (p *plan) exclude(key Key, cause Cause) {
 	if key.DB == noDB {
-		for known := range p.ids {
-			if known.Name == key.Name {
-				p.exclude(known, cause)
-			}
+		for _, known := range p.named(key.Name) {
+			p.exclude(known, cause)
 		}
 		return
 	}
@@ -150,6 +149,17 @@ func (p *plan) excludeFrom(id int32, e exclusion) {
 		p.out[id] = e
 		p.outFrom = nil
 	}
+}
+
+// named are the keys of that name in all databases.
+func (p *plan) named(name string) []Key {
+	if p.names == nil {
+		p.names = make(map[string][]Key)
+		for _, key := range p.keys {
+			p.names[key.Name] = append(p.names[key.Name], key)
+		}
+	}
+	return p.names[name]
 }
 
 // restore excludes what an earlier run has left out.

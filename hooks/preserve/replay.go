@@ -294,12 +294,10 @@ func (s *session) chosen(unit int) bool {
 func (s *session) count() {
 	s.report.Conflict = s.plan.conflicts()
 	for i, u := range s.plan.units {
-		if s.chosen(i) && i >= s.next {
+		switch chosen := s.chosen(i); {
+		case chosen && i >= s.next:
 			s.report.Applied += int64(u.writes)
-		}
-	}
-	for i, u := range s.plan.units {
-		if !s.chosen(i) && !s.second {
+		case !chosen && !s.second:
 			s.report.LeftOut += int64(u.writes)
 		}
 	}

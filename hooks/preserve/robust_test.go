@@ -125,6 +125,18 @@ func TestSaveFromAHostileServer(t *testing.T) {
 	}
 }
 
+// A server that hangs is given up after Stall, long before the deadline.
+func TestSaveFromAHungServer(t *testing.T) {
+	r := hostileRequest(hostile(t, 1000, 1, func(net.Conn) { time.Sleep(5 * time.Second) }))
+	start := time.Now()
+	if _, err := (preserve.Store{Dir: t.TempDir(), Group: "g"}).Save(soon(t), r); err == nil {
+		t.Error("saved")
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("took %v, may be silent for %v", took, r.Stall)
+	}
+}
+
 func dribble(conn net.Conn, text string) {
 	for i := range len(text) {
 		if _, err := io.WriteString(conn, text[i:i+1]); err != nil {
@@ -269,7 +281,11 @@ func TestNoRights(t *testing.T) {
 			if err := unix.Stat(path, &stat); err != nil || stat.Uid != 4711 || stat.Gid != 4712 {
 				t.Errorf("%s: owner %d:%d, %v", path, stat.Uid, stat.Gid, err)
 			}
-			if want := uint32(0o600); path != filepath.Dir(f.Path) && stat.Mode&0o777 != want {
+			want := uint32(0o600)
+			if path == filepath.Dir(f.Path) {
+				want = 0o700
+			}
+			if stat.Mode&0o777 != want {
 				t.Errorf("%s: mode %o", path, stat.Mode)
 			}
 		}

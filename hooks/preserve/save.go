@@ -84,7 +84,9 @@ func (s Store) Save(ctx context.Context, r Request) (File, error) {
 	if r.Name == "" {
 		r.Name = r.Node.String()
 	}
-	a := r.Node.Look(ctx)
+	look, cancel := context.WithTimeout(ctx, r.Stall)
+	a := r.Node.Look(look)
+	cancel()
 	if a.ReplID == "" {
 		return File{}, fmt.Errorf("%s does not say what it has: %s: %s", r.Name, a.Class, a.Problem)
 	}

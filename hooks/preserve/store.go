@@ -147,7 +147,7 @@ func create(root *os.Root, name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(file.Chmod(0o600), adopt(root, ".", file.Chown)); err != nil {
+	if err := adopt(root, ".", file.Chown); err != nil {
 		file.Close()
 		root.Remove(name)
 		return nil, err
@@ -172,6 +172,7 @@ func (d *draft) discard() {
 	if d.file == nil {
 		return
 	}
+	d.root.Remove(d.name)
 	d.file.Close()
 	d.root.Close()
 	d.file = nil
