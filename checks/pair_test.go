@@ -432,3 +432,18 @@ func TestPairPromotedForNothing(t *testing.T) {
 		t.Errorf("the other one was written to: %+v", v)
 	}
 }
+
+// Among three: after a switchover the third node still hears the old master, which
+// is a replica now. It has the data, and is sent to the master.
+func TestThreeChained(t *testing.T) {
+	third := netip.MustParseAddrPort("192.168.0.3:6379")
+	s := situation{states: [2]state{linked, master}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, lineage: sameEqual, vip: onB}
+	f := s.facts(0)
+	f.Addr, f.Order = third, 2
+	f.Upstream.Host = addrs[0].Addr().String()
+	old := s.node(0)
+	f.Asked, f.Peers = true, []checks.Node{old, s.node(1)}
+	if v := checks.Judge(f, policy); !v.Fit || !v.Drift {
+		t.Errorf("%+v", v)
+	}
+}

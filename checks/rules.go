@@ -129,11 +129,12 @@ func isolation(f Facts, _ Policy) Reason {
 	return Undecided
 }
 
-// newerMaster: while a master lives, only a replica that hears it may stand by.
+// newerMaster: while a master lives, only a replica that hears it may stand by. One
+// that hears another replica has the data too; see drifts.
 func newerMaster(f Facts, p Policy) Reason {
 	_, found := f.Leader(p)
 	switch {
-	case f.Role != node.Replica || !found || f.Linked() && f.followsMaster(p):
+	case f.Role != node.Replica || !found || f.Linked():
 		return Undecided
 	case !f.Restarted():
 		return LinkLost

@@ -309,3 +309,46 @@ func TestForce(t *testing.T) {
 		t.Errorf("%v %v", r.Outcome, r.Err)
 	}
 }
+
+// The never-boot-as-master include can be added under a running server: nothing
+// changes until it restarts, its own CONFIG REWRITEs keep the line, and then it
+// comes up as a replica of nobody, with its data.
+func TestAdoptALivePair(t *testing.T) {
+	a, b := nodetest.Redis(t, "save 3600 1"), nodetest.Redis(t, "save 3600 1")
+	a.Do("SET", "k", "v")
+	b.Follow(a)
+	b.Do("CONFIG", "REWRITE") // as the hooks of before did
+	include := filepath.Join(t.TempDir(), "never-boot-as-master.conf")
+	if err := os.WriteFile(include, []byte("replicaof 127.0.0.1 1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*nodetest.Server{a, b} {
+		conf, err := os.OpenFile(s.Config, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conf, "include %s\n", include)
+		conf.Close()
+	}
+	if f := b.Look(); !f.Follows(a.Addr) || !f.Upstream.Up {
+		t.Errorf("adding the line changed the pair: %+v", f.Upstream)
+	}
+	// A hand-over there and back, with its rewrites.
+	reached(t, run(t, settle(t, at(checks.Here), b, a), 10*time.Second))
+	nodetest.Eventually(t, "the old master in sync", func() error {
+		if !a.Look().Upstream.Up {
+			return errors.New("link down")
+		}
+		return nil
+	})
+	reached(t, run(t, settle(t, at(checks.Here), a, b), 10*time.Second))
+	a.Do("SAVE")
+	a.Kill()
+	a.Start()
+	nodetest.Eventually(t, "its data", func() error {
+		if f := a.Look(); f.Role != node.Replica || f.Keys != 1 || f.Upstream.Host != "127.0.0.1" || f.Upstream.Port != 1 {
+			return fmt.Errorf("%v of %s:%d with %d keys", f.Role, f.Upstream.Host, f.Upstream.Port, f.Keys)
+		}
+		return nil
+	})
+}

@@ -37,14 +37,16 @@ type Survey struct {
 }
 
 // Brief looks at this node, and at the others only if its own facts are not
-// conclusive: a healthy check is one conversation with one Redis.
+// conclusive: a healthy check of a pair is one conversation with one Redis. Among
+// three nodes, a replica may hear another replica instead of the master and cannot
+// tell by itself.
 func (s Survey) Brief(ctx context.Context) checks.Facts {
 	f := s.own(ctx)
 	if f.Role == node.Replica { // a master with a replica is fit wherever the VIP is
 		f.VIP = s.Where()
 	}
 	f.Contested = f.Role == node.Master && marked(s.Contested, f.Now)
-	if f.Conclusive() {
+	if f.Conclusive() && (len(s.Peers) < 2 || f.Role != node.Replica) {
 		f.Memory = Recall(s.Memory)
 		return f
 	}

@@ -42,7 +42,7 @@ func checkApp() *cli.App {
 				return refused(log, err)
 			}
 			if c.Bool("settle") {
-				return notify(c.Context, log, seat, seat.settle("redis-check --heal", checks.NoGoal))
+				return notify(c.Context, log, seat, seat.settle(log, "redis-check --heal", checks.NoGoal))
 			}
 			policy := seat.policy()
 			policy.Expect = expect

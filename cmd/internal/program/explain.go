@@ -111,7 +111,18 @@ func (r report) print(out io.Writer) error {
 	if r.Verdict.Goal != checks.NoGoal {
 		fmt.Fprintf(out, ", so this node should be a %s", r.Verdict.Goal)
 	}
-	fmt.Fprintf(out, "\n\n")
+	fmt.Fprintf(out, "\n")
+	if r.Facts.Gateway != checks.NoGateway {
+		fmt.Fprintf(out, "gateway: %s\n", r.Facts.Gateway)
+	}
+	if m := r.Facts.Memory; m.Role != node.NoRole {
+		fmt.Fprintf(out, "this node remembers: %s, offset %d, %d keys, at %s", m.Role, m.Offset, m.Keys, m.At.Format(time.DateTime))
+		if m.Role == node.Master && m.Online {
+			fmt.Fprintf(out, ", with a replica that may have succeeded it")
+		}
+		fmt.Fprintln(out)
+	}
+	fmt.Fprintln(out)
 	for _, rule := range r.Rules {
 		answer := "no objection"
 		if rule.Answer != checks.Undecided {

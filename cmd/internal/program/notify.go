@@ -38,7 +38,7 @@ func notifyApp(name Name) *cli.App {
 				return refused(log, err)
 			}
 			event := strings.Join(append([]string{string(name)}, c.Args().Slice()...), " ")
-			settle := seat.settle(event, hint)
+			settle := seat.settle(log, event, hint)
 			settle.Force = c.Bool("force")
 			return notify(c.Context, log, seat, settle)
 		},

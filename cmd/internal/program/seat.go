@@ -17,6 +17,8 @@ import (
 	"redis-vip/hooks"
 	"redis-vip/hooks/preserve"
 	"redis-vip/hooks/vip"
+
+	"github.com/rs/zerolog"
 )
 
 // A seat is a group as this host sees it: which node it is, and which are the
@@ -152,7 +154,7 @@ func (s seat) memory() string { return filepath.Join(s.StateDir, s.Name+".json")
 const grace = 6 * time.Second
 
 // settle is a hook of this seat.
-func (s seat) settle(event string, hint checks.Goal) hooks.Settle {
+func (s seat) settle(log zerolog.Logger, event string, hint checks.Goal) hooks.Settle {
 	return hooks.Settle{
 		Event:    event,
 		Hint:     hint,
@@ -166,24 +168,38 @@ func (s seat) settle(event string, hint checks.Goal) hooks.Settle {
 		Rest:     s.HookTimeout,
 		Nodes:    texts(s.Nodes),
 		Preserve: s.Preserve,
-		Save:     s.save,
+		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+			return s.save(ctx, log, loss)
+		},
 		Remember: func(m checks.Memory) error { return survey.Note(s.memory(), m) },
 	}
 }
 
 // preserveTimeout bounds a preservation, which keeps writers waiting: long enough
 // for a full copy of many gigabytes.
-const preserveTimeout = 30 * time.Minute
+const (
+	preserveTimeout = 30 * time.Minute
+	progressEvery   = 5 * time.Second
+)
 
-func (s seat) save(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+func (s seat) save(ctx context.Context, log zerolog.Logger, loss hooks.Loss) (preserve.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, preserveTimeout)
 	defer cancel()
+	last := time.Duration(0)
 	return store(s.Group).Save(ctx, preserve.Request{
 		Node:   s.endpoint(loss.From),
 		Name:   loss.From.String(),
 		Master: loss.Winner.Facts,
 		Winner: loss.Winner.Addr.String(),
 		Event:  loss.Event,
+		Progress: func(p preserve.Progress) {
+			if p.Took-last < progressEvery {
+				return
+			}
+			last = p.Took
+			log.Info().Int64("bytes", p.Bytes).Float64("seconds", p.Took.Seconds()).
+				Msg("preserving all data of " + loss.From.String() + "; its writers wait")
+		},
 	})
 }
 
