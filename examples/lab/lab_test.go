@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -88,29 +87,6 @@ func prepare(t *testing.T, build builder, o site.Options) (context.Context, *sit
 		}
 	})
 	return ctx, s
-}
-
-// shell are the options for plain shell hooks in place of our programs, and a
-// redis.conf as the blogs have it.
-func shell(t *testing.T) site.Options {
-	t.Helper()
-	o := site.Options{Edit: map[string]func([]byte) []byte{
-		site.RedisConf: func(conf []byte) []byte {
-			text, _, _ := strings.Cut(string(conf), "include ")
-			return []byte(text)
-		},
-	}}
-	for name, folder := range map[string]string{
-		"redis-check": "/usr/libexec/keepalived", "notify-master": "/usr/libexec/keepalived",
-		"notify-backup": "/usr/libexec/keepalived", "sentinel-reconfig": "/usr/lib/redis-vip",
-	} {
-		content, err := os.ReadFile(filepath.Join("site", "testdata", "hooks", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Files = append(o.Files, netlab.File{Path: filepath.Join(folder, name), Content: content, Mode: 0o755})
-	}
-	return o
 }
 
 // failover makes a fault on the active node under load, and returns what it cost:

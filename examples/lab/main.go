@@ -25,7 +25,7 @@ func main() {
 	app := &cli.App{
 		Name:     "lab",
 		Usage:    "run the examples on one machine, with real Redis and keepalived",
-		Commands: []*cli.Command{demoCommand(), upCommand(), installCommand()},
+		Commands: []*cli.Command{demoCommand(), faultCommand(), upCommand(), installCommand()},
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)

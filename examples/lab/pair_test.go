@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"redis-vip/examples/lab/netlab"
+	"redis-vip/examples/lab/shell"
 	"redis-vip/examples/lab/site"
 )
 
@@ -72,7 +73,7 @@ func TestPairKeepalivedStopped(t *testing.T) {
 	var ours, theirs time.Duration
 	var both sync.WaitGroup
 	ctx, pair := start(t, site.Pair, site.Options{})
-	shellCtx, shellPair := start(t, site.Pair, shell(t))
+	shellCtx, shellPair := start(t, site.Pair, shell.Options())
 	both.Go(func() {
 		report, missing := failover(t, ctx, pair, stop)
 		ours = report.Outage.Duration()

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
+	"redis-vip/examples/lab/shell"
 	"redis-vip/examples/lab/site"
 )
 
@@ -33,11 +33,7 @@ func shellPair(t *testing.T) (context.Context, *site.Site) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 
-	var hooks []netlab.File
-	for _, name := range []string{"redis-check", "notify-master", "notify-backup"} {
-		hooks = append(hooks, script(t, "/usr/libexec/keepalived", name))
-	}
-	pair, err := site.Pair(ctx, site.Options{Files: hooks})
+	pair, err := site.Pair(ctx, site.Options{Files: shell.Files()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,16 +45,6 @@ func shellPair(t *testing.T) (context.Context, *site.Site) {
 		t.Fatal(err)
 	}
 	return ctx, pair
-}
-
-// script is a hook of testdata, for a folder of the hosts.
-func script(t *testing.T, folder, name string) netlab.File {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata/hooks", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return netlab.File{Path: filepath.Join(folder, name), Content: content, Mode: 0o755}
 }
 
 // closeAfter closes a site after its test, and shows what happened on it if
@@ -219,7 +205,7 @@ func TestTrio(t *testing.T) {
 	netlab.Require(t, "redis-server", "redis-sentinel")
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	trio, err := site.Trio(ctx, site.Options{Files: []netlab.File{script(t, "/usr/lib/redis-vip", "sentinel-reconfig")}})
+	trio, err := site.Trio(ctx, site.Options{Files: shell.Files()})
 	if err != nil {
 		t.Fatal(err)
 	}

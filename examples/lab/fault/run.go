@@ -1,0 +1,119 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"redis-vip/examples/lab/ledger"
+	"redis-vip/examples/lab/netlab"
+	"redis-vip/examples/lab/site"
+)
+
+// How long the parts of a run may take. A fault's own time comes on top.
+const (
+	ready    = 60 * time.Second // to come up whole
+	patience = 30 * time.Second // to be whole again
+	limit    = 3 * time.Minute  // all of it
+)
+
+// How many writes are acknowledged before the fault, and after the pair is whole
+// again, to see that it stays so.
+const (
+	before = 1500
+	after  = 1500
+)
+
+// Options are what all scenarios of a run have in common.
+type Options struct {
+	Hooks    Hooks
+	Programs string // folder of the built programs; not for shell hooks
+
+	// Look is called before the lab is closed, with all that it logged.
+	Look func(*netlab.Record[netlab.Entry])
+}
+
+// Run runs a scenario in a lab of its own. An error means that it could not be
+// run or measured; what the fault cost, even if that is everything, is none.
+func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	options := s.Setup.options(o)
+	pair, err := site.Pair(ctx, options)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() {
+		if o.Look != nil {
+			o.Look(pair.Journal)
+		}
+		err = errors.Join(err, pair.Close())
+	}()
+	stage, err := open(ctx, s.Setup, pair)
+	if err != nil {
+		return Result{}, fmt.Errorf("before the fault: %w", err)
+	}
+	defer stage.close()
+
+	stage.begin()
+	if err := s.Make(ctx, stage); err != nil {
+		return Result{}, fmt.Errorf("make the fault: %w", err)
+	}
+	stage.over()
+	stage.recover(ctx)
+	r, err := stage.result(ctx)
+	r.Scenario, r.Hooks = s, o.Hooks
+	return r, err
+}
+
+// open starts a pair, waits until it is whole and under load, and until the
+// standby gets what is written: for up to a second after a full copy, it does not.
+func open(ctx context.Context, setup Setup, pair *site.Site) (*Stage, error) {
+	ctx, cancel := context.WithTimeout(ctx, ready)
+	defer cancel()
+	if err := pair.Start(ctx); err != nil {
+		return nil, err
+	}
+	if err := pair.WaitReady(ctx); err != nil {
+		return nil, err
+	}
+	active, err := pair.Holder()
+	if err != nil {
+		return nil, err
+	}
+	s := &Stage{Site: pair, Active: active, Standby: pair.Others(active)[0], Times: make(map[string]time.Duration)}
+	s.Book = pair.Ledger(ledger.Config{})
+	s.books = []book{s.Book}
+	if setup.Stubborn {
+		stubborn := pair.Host(stubbornName)
+		s.books = append(s.books, pair.Ledger(ledger.Config{Name: "stubborn", Dial: stubborn.DialContext, Writers: 1, Rate: 500}))
+	}
+	if setup.Load {
+		s.books = append(s.books, openPipeline(pair.Endpoint(), pair.Client.DialContext))
+	}
+	if err := s.streaming(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.Watch = watch(ctx, pair.Nodes)
+	return s, nil
+}
+
+func (s *Stage) streaming(ctx context.Context) error {
+	if err := s.Book.WaitAcknowledged(ctx, before); err != nil {
+		return err
+	}
+	facts, err := s.Active.Redis.Facts(ctx)
+	if err != nil {
+		return err
+	}
+	want := number(facts["master_repl_offset"])
+	return netlab.Until(ctx, func(ctx context.Context) error {
+		facts, err := s.Standby.Redis.Facts(ctx)
+		if err == nil && number(facts["slave_repl_offset"]) < want {
+			err = errors.New("the standby does not get what is written")
+		}
+		return err
+	})
+}

@@ -1,0 +1,149 @@
+package fault
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"redis-vip/examples/lab/client"
+	"redis-vip/examples/lab/site"
+)
+
+// Watch looks all the time which nodes take writes: not what they say they are,
+// but whether they acknowledge.
+type Watch struct {
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	samples []sample
+}
+
+type sample struct {
+	at       time.Time
+	writable map[string]bool // by the node's name
+}
+
+const (
+	sampling = 40 * time.Millisecond
+	answer   = 100 * time.Millisecond // a master that is paused does not answer in that time, or ever
+)
+
+// absent is a key that nobody writes. To delete it is a write for Redis: a replica
+// refuses it, a pause holds it up. But it leaves no trace: what is watched must not
+// change by being watched.
+const absent = "redis-vip:lab:absent"
+
+// watch looks, from the nodes themselves, until it is stopped.
+func watch(ctx context.Context, nodes []*site.Node) *Watch {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w := &Watch{stop: stop}
+	w.running.Go(func() {
+		servers := make([]*redis.Client, len(nodes))
+		tick := time.NewTicker(sampling)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			w.add(nodes, w.ask(ctx, nodes, servers))
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+		for _, s := range servers {
+			s.Close()
+		}
+	})
+	return w
+}
+
+// ask asks all nodes at once.
+func (w *Watch) ask(ctx context.Context, nodes []*site.Node, servers []*redis.Client) []bool {
+	writable := make([]bool, len(nodes))
+	var asked sync.WaitGroup
+	for i, n := range nodes {
+		asked.Go(func() {
+			if servers[i] == nil {
+				servers[i] = client.New("127.0.0.1:6379", n.DialContext, answer, 0)
+			}
+			if err := servers[i].Del(ctx, absent).Err(); err == nil {
+				writable[i] = true
+			} else if _, refused := err.(redis.Error); !refused {
+				// A client that failed to connect would rest before it tries again.
+				servers[i].Close()
+				servers[i] = client.New("127.0.0.1:6379", n.DialContext, answer, 0)
+			}
+		})
+	}
+	asked.Wait()
+	return writable
+}
+
+func (w *Watch) add(nodes []*site.Node, writable []bool) {
+	s := sample{at: time.Now(), writable: make(map[string]bool, len(nodes))}
+	for i, n := range nodes {
+		s.writable[n.Name] = writable[i]
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.samples = append(w.samples, s)
+}
+
+// Stop ends the looking. It may be called again.
+func (w *Watch) Stop() {
+	w.stop()
+	w.running.Wait()
+}
+
+// Now returns which nodes took the last writes.
+func (w *Watch) Now() (names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.samples) == 0 {
+		return nil
+	}
+	for name, yes := range w.samples[len(w.samples)-1].writable {
+		if yes {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Two returns when, counted from a time, two nodes took writes for the last time,
+// or 0. Both are asked at the same time, and one may have taken over in between:
+// so only what two samples in a row show counts.
+func (w *Watch) Two(from time.Time) (last time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	row := 0
+	for _, s := range w.samples {
+		n := 0
+		for _, yes := range s.writable {
+			if yes {
+				n++
+			}
+		}
+		if row++; n < 2 {
+			row = 0
+		}
+		if row >= 2 && s.at.After(from) {
+			last = s.at.Sub(from)
+		}
+	}
+	return last
+}
+
+// Last returns when, counted from a time, a node took a write for the last time
+// up to now, or 0.
+func (w *Watch) Last(n *site.Node, from time.Time) (last time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.samples {
+		if s.writable[n.Name] && s.at.After(from) {
+			last = s.at.Sub(from)
+		}
+	}
+	return last
+}

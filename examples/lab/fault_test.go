@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"redis-vip/examples/lab/fault"
+	"redis-vip/examples/lab/netlab"
+)
+
+// What the README promises for every fault, on real daemons and under load.
+func TestFaults(t *testing.T) {
+	netlab.Require(t, "redis-server", "keepalived", "ip", "mount")
+	for _, s := range fault.All() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			var journal strings.Builder
+			r, err := fault.Run(context.Background(), s, fault.Options{
+				Hooks: fault.Ours, Programs: programs,
+				Look: func(j *netlab.Record[netlab.Entry]) { fault.PrintJournal(&journal, j.All()) },
+			})
+			if err != nil {
+				t.Errorf("%v\n%s", err, journal.String())
+				return
+			}
+			t.Logf("\n%s\n%s", fault.Head, r)
+			if err := r.Broken(); err != nil {
+				t.Errorf("%v\n%s", err, journal.String())
+			}
+		})
+	}
+}
