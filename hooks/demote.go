@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ const fenceTime = time.Minute
 // lacks is on disk, and sends its clients to look for the VIP.
 type demotion struct {
 	Settle
+	named  netip.AddrPort // whom to follow, where somebody else has decided that; else found among the peers
 	master checks.Node
 }
 
@@ -63,10 +65,24 @@ func (d *demotion) find(ctx context.Context, r *Record) (err error) {
 		return err
 	}
 	var found bool
-	if d.master, found = r.Facts.Leader(d.Policy); !found {
+	if d.master, found = d.leader(r.Facts); !found {
 		return notYet("no other node is a master that ranks above this one%s", seen(r.Facts.Peers))
 	}
 	return nil
+}
+
+// leader is the node to follow. Whoever names it, it has to be a master by its own
+// word.
+func (d *demotion) leader(f checks.Facts) (checks.Node, bool) {
+	if !d.named.IsValid() {
+		return f.Leader(d.Policy)
+	}
+	for _, peer := range f.Peers {
+		if peer.Addr == d.named && peer.IsMaster() && peer.RunID != f.RunID {
+			return peer, true
+		}
+	}
+	return checks.Node{}, false
 }
 
 func seen(peers []checks.Node) (text string) {

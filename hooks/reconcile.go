@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"sync"
 	"time"
 
 	"redis-vip/checks"
@@ -13,17 +11,21 @@ import (
 	netvip "redis-vip/hooks/vip"
 )
 
-// Reconcile puts the VIPs of a group where the Sentinels say its master is. It is
-// what sentinel-reconfig does; the arguments that Sentinel gives it are a hint
-// that may be stale, and decide nothing.
+// Reconcile brings a host under Sentinel to what the Sentinels say now: the VIPs are
+// where the master is, and a Redis that was deposed follows the new one at once. It
+// is what sentinel-reconfig does, and what a timer does every few seconds; the
+// arguments that Sentinel gives its script are a hint that may be stale, and decide
+// nothing.
 type Reconcile struct {
-	Event     string // for the record
-	Group     string // the name of the master in sentinel.conf
-	Local     Server
-	Sentinels []Sentinel
-	VIPs      []Address
-	Lock      Lock
-	Retry     time.Duration // between two rounds of questions while they disagree
+	Settle          // how Redis is changed; its Survey is of the nodes of the group
+	Group    string // the name of the master in sentinel.conf
+	Convene  func(context.Context) []checks.Answer
+	Failover func(context.Context) error // asks a Sentinel to choose another master
+	VIPs     []Address
+	Reached  Since         // when a majority of the Sentinels was last reached
+	Fenced   Mark          // that this host has paused its writers
+	FenceIn  time.Duration // how long without a majority is borne
+	Patience time.Duration // how long Sentinels may disagree before this run gives up
 }
 
 // Address is a VIP on this host. [redis-vip/hooks/vip.VIP] is the real one.
@@ -36,20 +38,25 @@ type Address interface {
 	Held() (bool, error)
 }
 
-// Answer is what one Sentinel said.
-type Answer struct {
-	Sentinel netip.AddrPort
-	Master   netip.AddrPort // invalid if Err
-	Err      error
+// Since remembers a moment over runs.
+type Since interface {
+	Now() error             // it is now
+	Ago() (d time.Duration) // how long it was ago; the first call, after a boot, makes it now
 }
 
-// Run brings the VIPs to where they belong. The context is its deadline. Where it
-// cannot know who the master is, it touches nothing.
+// Mark remembers a fact over runs.
+type Mark interface {
+	Set(bool) error
+	IsSet() bool
+}
+
+// Run reconciles. The context is its deadline. Where it cannot know who the master
+// is, it touches nothing, until that has lasted too long.
 func (c Reconcile) Run(ctx context.Context) *Record {
 	start := time.Now()
 	r := &Record{Event: c.Event}
 	r.Outcome, r.Err = c.once(ctx, r)
-	r.Verdict = checks.Judge(r.Facts, checks.Policy{})
+	r.Verdict = checks.Judge(r.Facts, c.Policy)
 	r.Took = time.Since(start)
 	return r
 }
@@ -68,81 +75,170 @@ func (c Reconcile) once(ctx context.Context, r *Record) (Outcome, error) {
 	}
 	defer lock.Release()
 
-	err = Settle{Retry: c.Retry, Where: func() checks.Presence { return checks.Unasked }}.
-		take(ctx, r, step{name: "ask Sentinels", run: c.decide})
+	// The goal does not move with the VIP here: the VIP moves with the goal.
+	c.Where = func() checks.Presence { return checks.Unasked }
+	resolution, err := c.deliberate(ctx, r)
 	if err != nil {
 		return Failed, err
 	}
-	var failures []error
-	for _, vip := range c.VIPs {
-		failures = append(failures, c.move(ctx, r, vip))
-	}
-	if err := errors.Join(failures...); err != nil {
+	if err := c.steer(ctx, r, resolution); err != nil {
 		return Failed, err
 	}
 	return Done, nil
 }
 
-// decide asks all Sentinels and the local server, and sets the goal.
-func (c Reconcile) decide(ctx context.Context, r *Record) error {
-	answers := make([]Answer, len(c.Sentinels))
-	var wait sync.WaitGroup
-	for i, sentinel := range c.Sentinels {
-		wait.Go(func() {
-			master, err := sentinel.Master(ctx, c.Group)
-			answers[i] = Answer{sentinel.Addr(), master, err}
-		})
+// deliberate asks until there is something to do, or there will not be soon.
+func (c Reconcile) deliberate(ctx context.Context, r *Record) (checks.Resolution, error) {
+	start := time.Now()
+	for tries := 1; ; tries++ {
+		resolution := c.council(ctx, r).Resolve(c.Policy)
+		r.Course, r.Why = resolution.Course, resolution.Why
+		switch {
+		case resolution.Course != checks.Undecidable:
+			return resolution, nil
+		case !resolution.Soon, time.Since(start) > c.Patience, ctx.Err() != nil:
+			return resolution, resolution.Why
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(c.Retry):
+		}
 	}
-	r.Facts.Node.Facts = c.Local.Look(ctx)
-	wait.Wait()
-	goal, err := Elect(answers, c.Local.Addr(), r.Facts.Role)
-	if err == nil {
-		r.Goal = goal
+}
+
+// council asks the Sentinels and the nodes.
+func (c Reconcile) council(ctx context.Context, r *Record) checks.Council {
+	answers := make(chan []checks.Answer, 1)
+	go func() { answers <- c.Convene(ctx) }()
+	r.Facts = c.Survey(ctx)
+	r.Facts.VIP = c.held()
+	council := checks.Council{Facts: r.Facts, Answers: <-answers, FenceIn: c.FenceIn}
+	if _, _, found := council.Majority(); found {
+		if err := c.Reached.Now(); err != nil {
+			r.warn(fmt.Errorf("cannot note that the Sentinels were reached: %w", err))
+		}
+	} else {
+		council.Silence = c.Reached.Ago()
+	}
+	return council
+}
+
+// held says whether any of the VIPs is here.
+func (c Reconcile) held() checks.Presence {
+	for _, vip := range c.VIPs {
+		if held, err := vip.Held(); err != nil {
+			return checks.Unasked
+		} else if held {
+			return checks.Here
+		}
+	}
+	return checks.Absent
+}
+
+// steer does what was resolved.
+func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) error {
+	switch to.Course {
+	case checks.Serve, checks.Mend:
+		r.Goal, c.Hint = checks.BeMaster, checks.BeMaster
+		return errors.Join(c.serve(ctx, r, to), c.move(ctx, r))
+	case checks.PassOn:
+		r.Goal = checks.BeReplica
+		r.warn(to.Why)
+		return r.act(ctx, "SENTINEL FAILOVER", c.Failover)
+	case checks.Yield:
+		r.Goal, c.Hint = checks.BeReplica, checks.BeReplica
+		return errors.Join(c.yield(ctx, r, to), c.move(ctx, r))
+	case checks.Fence:
+		r.Goal = checks.BeReplica
+		r.warn(to.Why)
+		return errors.Join(c.fence(ctx, r), c.move(ctx, r))
+	}
+	return nil
+}
+
+// act runs one action and records it.
+func (r *Record) act(ctx context.Context, name string, run func(context.Context) error) error {
+	start := time.Now()
+	err := run(ctx)
+	r.Actions = append(r.Actions, Action{Name: name, Took: time.Since(start), Tries: 1, Err: err})
+	return err
+}
+
+// serve makes sure that Redis is the master that the Sentinels say it is.
+func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) error {
+	if to.Course == checks.Mend {
+		r.warn(to.Why)
+		if err := r.act(ctx, "REPLICAOF NO ONE", c.Local.Promote); err != nil {
+			return err
+		}
+		if err := c.look(ctx, r); err != nil {
+			return err
+		}
+		c.persist(ctx, r)
+	}
+	if c.Fenced.IsSet() {
+		if err := r.act(ctx, "CLIENT UNPAUSE", c.Local.Unpause); err != nil && !unsupported(err) {
+			return err
+		}
+		return c.Fenced.Set(false)
+	}
+	return nil
+}
+
+// yield makes a Redis that the Sentinels have deposed a replica of its successor:
+// they would do so 10 s later, and until then it would take writes that they then
+// discard. A replica that hears a master is theirs to send elsewhere.
+func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) error {
+	f := r.Facts
+	if !f.Class.Answers() || f.Role == node.NoRole || f.Follows(to.Master) || f.Linked() {
+		return nil
+	}
+	var named bool
+	for _, peer := range f.Peers {
+		named = named || peer.Addr == to.Master && peer.IsMaster()
+	}
+	if !named && f.Role == node.Replica {
+		return nil // it takes no writes, and there is nobody to follow yet
+	}
+	// The VIP must not wait for a master that does not come.
+	limited, cancel := context.WithTimeout(ctx, yieldTime)
+	defer cancel()
+	demotion := demotion{Settle: c.Settle, named: to.Master}
+	err := c.walk(limited, r, demotion.steps())
+	return errors.Join(err, c.Fenced.Set(false)) // a replica is not paused
+}
+
+const yieldTime = 3 * time.Second
+
+// fence stops a host that has been without a majority for too long: another one may
+// be the master by now.
+func (c Reconcile) fence(ctx context.Context, r *Record) error {
+	err := c.Fenced.Set(true)
+	if r.Facts.Role == node.Master {
+		err = errors.Join(err,
+			r.act(ctx, "CLIENT PAUSE", func(ctx context.Context) error { return c.Local.Pause(ctx, longFence) }),
+			r.act(ctx, "CLIENT KILL TYPE normal", func(ctx context.Context) error {
+				_, err := c.Local.Disconnect(ctx)
+				return err
+			}))
 	}
 	return err
 }
 
-// Elect turns the Sentinels' answers into a goal: this node is the master if more
-// than half of all Sentinels name it and it says so itself. One that is not
-// reachable counts as one that does not agree. An error that [errNotYet] wraps may
-// pass by itself: Sentinels learn of a failover from each other within
-// milliseconds of the one that leads it.
-func Elect(answers []Answer, self netip.AddrPort, role node.Role) (checks.Goal, error) {
-	votes := make(map[netip.AddrPort]int)
-	unknown := 0
-	var seen error
-	for _, a := range answers {
-		switch {
-		case errors.Is(a.Err, ErrUnknownMaster):
-			unknown++
-			fallthrough
-		case a.Err != nil:
-			seen = errors.Join(seen, fmt.Errorf("Sentinel %s: %w", a.Sentinel, a.Err))
-		default:
-			votes[a.Master]++
-			seen = errors.Join(seen, fmt.Errorf("Sentinel %s: names %s", a.Sentinel, a.Master))
-		}
+// longFence is how long a host that is cut off keeps its writers waiting. The run
+// that finds a majority again ends it.
+const longFence = 24 * time.Hour
+
+// move takes or drops the VIPs, as the goal says.
+func (c Reconcile) move(ctx context.Context, r *Record) (failures error) {
+	for _, vip := range c.VIPs {
+		failures = errors.Join(failures, c.moveOne(ctx, r, vip))
 	}
-	majority := len(answers)/2 + 1
-	if unknown >= majority {
-		return checks.NoGoal, fmt.Errorf("the Sentinels do not know this group: give it the name that stands in `sentinel monitor`: %w", seen)
-	}
-	for master, n := range votes {
-		switch {
-		case n < majority:
-		case master != self:
-			return checks.BeReplica, nil
-		case role != node.Master:
-			return checks.NoGoal, notYet("the Sentinels name this node, %s, and its Redis is %s", self, role)
-		default:
-			return checks.BeMaster, nil
-		}
-	}
-	return checks.NoGoal, notYet("no master has %d of %d Sentinels: %w", majority, len(answers), seen)
+	r.Facts.VIP = c.held()
+	return failures
 }
 
-// move takes or drops one VIP, as the goal says.
-func (c Reconcile) move(ctx context.Context, r *Record, vip Address) error {
+func (c Reconcile) moveOne(ctx context.Context, r *Record, vip Address) error {
 	name, run := "remove "+vip.String(), func(context.Context) (bool, error) { return vip.Remove() }
 	if r.Goal == checks.BeMaster {
 		name, run = "add and announce "+vip.String(), vip.Take
@@ -157,10 +253,5 @@ func (c Reconcile) move(ctx context.Context, r *Record, vip Address) error {
 		r.Actions = append(r.Actions, Action{Name: name, Took: time.Since(start), Tries: 1, Err: err})
 	}
 	r.Added = r.Added || changed && r.Goal == checks.BeMaster
-	if held, _ := vip.Held(); held {
-		r.Facts.VIP = checks.Here
-	} else {
-		r.Facts.VIP = checks.Absent
-	}
 	return err
 }

@@ -1,82 +1,69 @@
-package hooks
+package hooks_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
 	"redis-vip/checks/node/nodetest"
+	"redis-vip/hooks"
 )
 
-var (
-	me    = netip.MustParseAddrPort("192.168.0.1:6379")
-	other = netip.MustParseAddrPort("192.168.0.10:6379") // begins like mine
-)
-
-func TestElect(t *testing.T) {
-	down, unknown := errors.New("refused"), ErrUnknownMaster
-	names := func(answers ...any) (list []Answer) {
-		for _, a := range answers {
-			switch a := a.(type) {
-			case netip.AddrPort:
-				list = append(list, Answer{Master: a})
-			case error:
-				list = append(list, Answer{Err: a})
-			}
-		}
-		return list
-	}
-	for name, test := range map[string]struct {
-		answers []Answer
-		role    node.Role
-		goal    checks.Goal
-		again   bool // the error may pass
-	}{
-		"all name me":                 {names(me, me, me), node.Master, checks.BeMaster, false},
-		"two of three name me":        {names(me, other, me), node.Master, checks.BeMaster, false},
-		"one is down":                 {names(me, down, me), node.Master, checks.BeMaster, false},
-		"two are down":                {names(me, down, down), node.Master, checks.NoGoal, true},
-		"I am not one yet":            {names(me, me, me), node.Replica, checks.NoGoal, true},
-		"my Redis is dead":            {names(me, me, me), node.NoRole, checks.NoGoal, true},
-		"all name another":            {names(other, other, other), node.Replica, checks.BeReplica, false},
-		"another, and I am a master":  {names(other, other, other), node.Master, checks.BeReplica, false},
-		"another, and I am dead":      {names(other, other, down), node.NoRole, checks.BeReplica, false},
-		"they disagree":               {names(me, other), node.Master, checks.NoGoal, true},
-		"nobody knows the group":      {names(unknown, unknown, unknown), node.Master, checks.NoGoal, false},
-		"one does not know the group": {names(unknown, me, me), node.Master, checks.BeMaster, false},
-		"a single Sentinel":           {names(other), node.Master, checks.BeReplica, false},
-		"no Sentinel at all":          {nil, node.Master, checks.NoGoal, true},
-		"my port, another address":    {names(other, other, me), node.Master, checks.BeReplica, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			goal, err := Elect(test.answers, me, test.role)
-			if goal != test.goal || (err == nil) != (goal != checks.NoGoal) || errors.Is(err, errNotYet) != test.again {
-				t.Errorf("goal %v, error %v", goal, err)
-			}
-		})
-	}
+func sentinel(s *nodetest.Server) hooks.RedisSentinel {
+	return hooks.RedisSentinel{Endpoint: s.Endpoint(), Timeout: time.Second}
 }
 
 func TestSentinelAnswers(t *testing.T) {
 	master := nodetest.Redis(t)
-	sentinel := nodetest.Sentinel(t, fmt.Sprintf("sentinel monitor mymaster 127.0.0.1 %d 1", master.Addr.Port()))
-	s := RedisSentinel{Endpoint: sentinel.Endpoint(), Timeout: time.Second}
-	if addr, err := s.Master(context.Background(), "mymaster"); err != nil || addr != master.Addr {
-		t.Errorf("%v %v, want %v", addr, err, master.Addr)
+	server := nodetest.Sentinel(t, fmt.Sprintf("sentinel monitor mymaster 127.0.0.1 %d 1", master.Addr.Port()))
+	if a := sentinel(server).Ask(context.Background(), "mymaster"); a.Err != nil || a.Master != master.Addr || a.ID == "" {
+		t.Errorf("%+v, want %v", a, master.Addr)
 	}
-	if _, err := s.Master(context.Background(), "yourmaster"); !errors.Is(err, ErrUnknownMaster) {
-		t.Errorf("unknown master: %v", err)
+	if a := sentinel(server).Ask(context.Background(), "yourmaster"); !errors.Is(a.Err, checks.ErrUnknownMaster) {
+		t.Errorf("unknown master: %v", a.Err)
 	}
-	sentinel.Kill()
-	if _, err := s.Master(context.Background(), "mymaster"); node.Classify(err) != node.Refused {
-		t.Errorf("dead Sentinel: %v", err)
+	server.Kill()
+	if a := sentinel(server).Ask(context.Background(), "mymaster"); node.Classify(a.Err) != node.Refused {
+		t.Errorf("dead Sentinel: %v", a.Err)
 	}
+}
+
+// The Sentinels that are not configured are found through one that is, and one that
+// is known by two addresses counts once.
+func TestConveneDiscovers(t *testing.T) {
+	master := nodetest.Redis(t)
+	monitor := fmt.Sprintf("sentinel monitor mymaster 127.0.0.1 %d 2", master.Addr.Port())
+	a, b, c := nodetest.Sentinel(t, monitor), nodetest.Sentinel(t, monitor), nodetest.Sentinel(t, monitor)
+	at := func(addr netip.AddrPort) hooks.Sentinel {
+		return hooks.RedisSentinel{Endpoint: node.Endpoint{Addr: addr}, Timeout: time.Second}
+	}
+	convene := func() []checks.Answer {
+		return hooks.Convene(context.Background(), "mymaster", []hooks.Sentinel{sentinel(a), sentinel(a)}, at)
+	}
+	nodetest.Eventually(t, "three Sentinels", func() error {
+		if n := len(convene()); n != 3 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+	b.Kill() // dead, and still one of the three
+	answers := convene()
+	failed := 0
+	for _, answer := range answers {
+		if answer.Err != nil {
+			failed++
+		}
+	}
+	if len(answers) != 3 || failed != 1 {
+		t.Errorf("%d answers, %d failed", len(answers), failed)
+	}
+	_ = c
 }
 
 // fakeVIP is an address that is only remembered.
@@ -99,59 +86,166 @@ func (v *fakeVIP) Remove() (bool, error) {
 }
 func (v *fakeVIP) Held() (bool, error) { return v.here, nil }
 
-func TestReconcile(t *testing.T) {
+// notes remember in memory what a host remembers in files.
+type notes struct {
+	silence time.Duration
+	fenced  atomic.Bool
+}
+
+func (n *notes) Now() error         { n.silence = 0; return nil }
+func (n *notes) Ago() time.Duration { return n.silence }
+func (n *notes) Set(on bool) error  { n.fenced.Store(on); return nil }
+func (n *notes) IsSet() bool        { return n.fenced.Load() }
+
+// reconciling is a host under Sentinel: its Redis, the others, and what the
+// Sentinels say.
+func reconciling(t *testing.T, v *fakeVIP, n *notes, say func() []checks.Answer, local *nodetest.Server, others ...*nodetest.Server) hooks.Reconcile {
+	return hooks.Reconcile{
+		Settle:   settle(t, at(checks.Unasked), local, others...),
+		Group:    "mymaster",
+		Convene:  func(context.Context) []checks.Answer { return say() },
+		Failover: func(context.Context) error { return errors.New("asked for a failover") },
+		VIPs:     []hooks.Address{v},
+		Reached:  n, Fenced: n,
+		FenceIn: 5 * time.Second, Patience: 100 * time.Millisecond,
+	}
+}
+
+// naming is three Sentinels that all name one master.
+func naming(s *nodetest.Server) func() []checks.Answer {
+	return func() []checks.Answer {
+		return []checks.Answer{{Master: s.Addr}, {Master: s.Addr}, {Master: s.Addr}}
+	}
+}
+
+func nobody() []checks.Answer {
+	down := checks.Answer{Err: errors.New("unreachable")}
+	return []checks.Answer{down, down, down}
+}
+
+func TestReconcileMovesTheVIP(t *testing.T) {
 	a, b := nodetest.Redis(t), nodetest.Redis(t)
 	b.Follow(a)
-	sentinel := nodetest.Sentinel(t, fmt.Sprintf("sentinel monitor mymaster 127.0.0.1 %d 1", a.Addr.Port()))
-	reconcile := func(local *nodetest.Server, v *fakeVIP, group string, within time.Duration) *Record {
-		ctx, cancel := context.WithTimeout(context.Background(), within)
-		defer cancel()
-		return Reconcile{
-			Event: "test", Group: group,
-			Local:     Redis{Endpoint: local.Endpoint(), Address: local.Addr, Timeout: time.Second},
-			Sentinels: []Sentinel{RedisSentinel{Endpoint: sentinel.Endpoint(), Timeout: time.Second}},
-			VIPs:      []Address{v},
-			Lock:      Lock{filepath.Join(t.TempDir(), "lock")},
-			Retry:     10 * time.Millisecond,
-		}.Run(ctx)
-	}
 	for name, test := range map[string]struct {
-		local      *nodetest.Server
-		group      string
-		here, want bool
-		fail       error
-		outcome    Outcome
-		changes    bool
+		local, other *nodetest.Server
+		say          func() []checks.Answer
+		here, want   bool
+		fail         error
+		outcome      hooks.Outcome
 	}{
-		"add":               {a, "mymaster", false, true, nil, Done, true},
-		"is there":          {a, "mymaster", true, true, nil, Done, false},
-		"remove":            {b, "mymaster", true, false, nil, Done, true},
-		"is gone":           {b, "mymaster", false, false, nil, Done, false},
-		"unknown, here":     {b, "yourmaster", true, true, nil, Failed, false},
-		"unknown, not here": {a, "yourmaster", false, false, nil, Failed, false},
-		"cannot add":        {a, "mymaster", false, false, errors.New("interface is down"), Failed, true},
+		"add":               {a, b, naming(a), false, true, nil, hooks.Done},
+		"is there":          {a, b, naming(a), true, true, nil, hooks.Done},
+		"remove":            {b, a, naming(a), true, false, nil, hooks.Done},
+		"is gone":           {b, a, naming(a), false, false, nil, hooks.Done},
+		"nobody says, here": {a, b, nobody, true, true, nil, hooks.Failed},
+		"nobody says, not":  {a, b, nobody, false, false, nil, hooks.Failed},
+		"cannot add":        {a, b, naming(a), false, false, errors.New("interface is down"), hooks.Failed},
+		"not a master yet":  {b, a, naming(b), false, false, nil, hooks.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := &fakeVIP{test.here, test.fail}
-			r := reconcile(test.local, v, test.group, 5*time.Second)
-			moved := 0
-			for _, action := range r.Actions {
-				if action.Name != "ask Sentinels" {
-					moved++
-				}
-			}
-			if r.Outcome != test.outcome || v.here != test.want || (moved > 0) != test.changes {
+			r := reconciling(t, v, new(notes), test.say, test.local, test.other).Run(deadline(t, 5*time.Second))
+			if r.Outcome != test.outcome || v.here != test.want {
 				t.Errorf("%v (%v), here %v, actions %v", r.Outcome, r.Err, v.here, r.Actions)
 			}
 		})
 	}
+}
 
-	// Where it cannot be known who the master is, nothing is touched.
-	sentinel.Kill()
-	for _, here := range []bool{true, false} {
-		v := &fakeVIP{here: here}
-		if r := reconcile(a, v, "mymaster", 200*time.Millisecond); r.Outcome != Failed || v.here != here {
-			t.Errorf("dead Sentinel: %v, VIP here %v, was %v", r.Outcome, v.here, here)
+// The Sentinels have deposed this node: what it took since is saved, it follows its
+// successor at once, and the VIP goes.
+func TestReconcileYields(t *testing.T) {
+	a, b := diverged(t, 50)
+	v := &fakeVIP{here: true}
+	r := reconciling(t, v, new(notes), naming(b), a, b).Run(deadline(t, 10*time.Second))
+	if r.Outcome != hooks.Done || v.here || len(r.Preserved) != 1 || r.Preserved[0].Writes != 50 {
+		t.Errorf("%v %v, VIP here %v, preserved %v", r.Outcome, r.Err, v.here, r.Preserved)
+	}
+	isReplicaOf(t, a, b)
+}
+
+// The master they name is not there: the VIP goes, and nothing is followed.
+func TestReconcileYieldsToNobody(t *testing.T) {
+	a, b := diverged(t, 50)
+	b.Kill()
+	v := &fakeVIP{here: true}
+	r := reconciling(t, v, new(notes), naming(b), a, b).Run(deadline(t, 10*time.Second))
+	if r.Outcome != hooks.Failed || v.here || a.Look().Role != node.Master {
+		t.Errorf("%v %v, VIP here %v", r.Outcome, r.Err, v.here)
+	}
+}
+
+// A master that restarted before the Sentinels took it for down boots as a replica of
+// nobody, and they would wait for ever.
+func TestReconcileMends(t *testing.T) {
+	a := nodetest.Redis(t, "save 3600 1", "replicaof 127.0.0.1 1")
+	a.Do("REPLICAOF", "NO", "ONE")
+	a.Do("SET", "k", "v")
+	a.Do("SAVE")
+	a.Kill()
+	a.Start()
+	nodetest.Eventually(t, "a replica of nobody", func() error {
+		if f := a.Look(); f.Role != node.Replica || f.Keys != 1 {
+			return fmt.Errorf("%v with %d keys", f.Role, f.Keys)
 		}
+		return nil
+	})
+	b := nodetest.Redis(t, "replicaof 127.0.0.1 1")
+	v := &fakeVIP{}
+	r := reconciling(t, v, new(notes), naming(a), a, b).Run(deadline(t, 10*time.Second))
+	if r.Outcome != hooks.Done || !v.here || a.Look().Role != node.Master || a.Do("GET", "k") != "v" {
+		t.Errorf("%v %v, VIP here %v", r.Outcome, r.Err, v.here)
+	}
+
+	// It came back empty, and the other has the data: Sentinel has to choose again.
+	empty := nodetest.Redis(t, "replicaof 127.0.0.1 1")
+	v = &fakeVIP{}
+	r = reconciling(t, v, new(notes), naming(empty), empty, a).Run(deadline(t, 10*time.Second))
+	if v.here || empty.Look().Role != node.Replica {
+		t.Errorf("%v %v, VIP here %v", r.Outcome, r.Err, v.here)
+	}
+	a.Kill()
+	b.Do("REPLICAOF", "NO", "ONE")
+	b.Do("SET", "k", "v")
+	b.Do("REPLICAOF", "127.0.0.1", 1)
+	r = reconciling(t, v, new(notes), naming(empty), empty, b).Run(deadline(t, 10*time.Second))
+	if v.here || r.Err == nil || r.Course != checks.PassOn {
+		t.Errorf("%v %v %v, VIP here %v", r.Course, r.Outcome, r.Err, v.here)
+	}
+}
+
+// Cut off from the majority for too long, a host fences itself; when the majority
+// names it again, it goes on.
+func TestReconcileFences(t *testing.T) {
+	a, b := nodetest.Redis(t), nodetest.Redis(t)
+	b.Follow(a)
+	v, n := &fakeVIP{here: true}, new(notes)
+	say := nobody
+	c := reconciling(t, v, n, func() []checks.Answer { return say() }, a, b)
+
+	n.silence = 4 * time.Second
+	if r := c.Run(deadline(t, 5*time.Second)); !v.here || r.Outcome != hooks.Failed {
+		t.Errorf("too soon: %v, VIP here %v", r.Outcome, v.here)
+	}
+	n.silence = 6 * time.Second
+	if r := c.Run(deadline(t, 5*time.Second)); v.here || r.Course != checks.Fence {
+		t.Errorf("%v %v, VIP here %v", r.Course, r.Err, v.here)
+	}
+	writes := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		client := a.Endpoint().Client(time.Second)
+		defer client.Close()
+		return client.Set(ctx, "x", 1, 0).Err()
+	}
+	if writes() == nil {
+		t.Error("it takes writes")
+	}
+	say = naming(a)
+	if r := c.Run(deadline(t, 5*time.Second)); r.Outcome != hooks.Done || !v.here {
+		t.Errorf("%v %v, VIP here %v", r.Outcome, r.Err, v.here)
+	}
+	if err := writes(); err != nil {
+		t.Errorf("it takes no writes: %v", err)
 	}
 }

@@ -33,6 +33,8 @@ type Record struct {
 	Goal      checks.Goal
 	Facts     checks.Facts
 	Verdict   checks.Verdict
+	Course    checks.Course // under Sentinel: what the answers of the Sentinels come to
+	Why       error         // and why that
 	Actions   []Action
 	Preserved []preserve.File
 	Added     bool // a VIP was put here, and its announcement should be repeated
@@ -107,6 +109,9 @@ func (r *Record) MarshalZerologObject(e *zerolog.Event) {
 		e.Str("preserved", file.Path)
 	}
 	e.Bool("fit", r.Verdict.Fit).Stringer("reason", r.Verdict.Reason)
+	if r.Course != checks.Undecidable {
+		e.Stringer("course", r.Course)
+	}
 	actions := zerolog.Arr()
 	for _, action := range r.Actions {
 		actions.Str(action.String())

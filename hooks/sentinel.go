@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
+	"redis-vip/checks"
 	"redis-vip/checks/node"
 
 	"github.com/redis/go-redis/v9"
@@ -16,11 +19,9 @@ import (
 // Sentinel is one Redis Sentinel. [RedisSentinel] is the real one.
 type Sentinel interface {
 	Addr() netip.AddrPort
-	Master(ctx context.Context, name string) (netip.AddrPort, error)
+	Ask(ctx context.Context, group string) checks.Answer
+	Failover(ctx context.Context, group string) error
 }
-
-// ErrUnknownMaster says that a Sentinel does not monitor a master of that name.
-var ErrUnknownMaster = errors.New("no such master")
 
 // RedisSentinel is the Sentinel at an endpoint.
 type RedisSentinel struct {
@@ -31,31 +32,95 @@ type RedisSentinel struct {
 // Addr is where the Sentinel listens.
 func (s RedisSentinel) Addr() netip.AddrPort { return s.Endpoint.Addr }
 
-// Master asks who the master is. While Sentinel runs its client-reconfig-script it
-// already names the new one (sentinel.c:3897).
-func (s RedisSentinel) Master(ctx context.Context, name string) (netip.AddrPort, error) {
+// Ask asks who the master is, and which other Sentinels there are. While Sentinel
+// runs its client-reconfig-script it already names the new master (sentinel.c:3897).
+func (s RedisSentinel) Ask(ctx context.Context, group string) checks.Answer {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	client := s.Client(s.Timeout)
 	defer client.Close()
-	reply := redis.NewStringSliceCmd(ctx, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
-	client.Process(ctx, reply)
-	pair, err := reply.Result()
+	pipe := client.Pipeline()
+	master := redis.NewStringSliceCmd(ctx, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", group)
+	others := redis.NewMapStringStringSliceCmd(ctx, "SENTINEL", "SENTINELS", group)
+	id := redis.NewStringCmd(ctx, "SENTINEL", "MYID")
+	for _, command := range []redis.Cmder{master, others, id} {
+		pipe.Process(ctx, command)
+	}
+	_, failed := pipe.Exec(ctx)
+
+	a := checks.Answer{Sentinel: s.Addr(), ID: id.Val()}
+	pair, err := master.Result()
 	switch {
 	case errors.Is(err, redis.Nil):
-		return netip.AddrPort{}, fmt.Errorf("%w: %q", ErrUnknownMaster, name)
+		a.Err = fmt.Errorf("%w: %q", checks.ErrUnknownMaster, group)
 	case err != nil:
-		return netip.AddrPort{}, err
+		a.Err = err
+	case len(pair) == 0 && failed != nil:
+		a.Err = failed // no connection came about, and the commands know nothing of it
 	case len(pair) != 2:
-		return netip.AddrPort{}, fmt.Errorf("answers with %d words, not address and port", len(pair))
+		a.Err = fmt.Errorf("answers with %d words, not address and port", len(pair))
+	default:
+		a.Master, a.Err = address(pair[0], pair[1])
 	}
-	host, err := netip.ParseAddr(pair[0])
+	for _, other := range others.Val() {
+		if addr, err := address(other["ip"], other["port"]); err == nil {
+			a.Others = append(a.Others, addr)
+		}
+	}
+	return a
+}
+
+// Failover asks the Sentinel to choose another master.
+func (s RedisSentinel) Failover(ctx context.Context, group string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	client := s.Client(s.Timeout)
+	defer client.Close()
+	return client.Do(ctx, "SENTINEL", "FAILOVER", group).Err()
+}
+
+func address(host, port string) (netip.AddrPort, error) {
+	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("names the master %q, which is no address: set `sentinel announce-hostnames no`", pair[0])
+		return netip.AddrPort{}, fmt.Errorf("names %q, which is no address: set `sentinel announce-hostnames no`", host)
 	}
-	port, err := strconv.ParseUint(pair[1], 10, 16)
+	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("names port %q", pair[1])
+		return netip.AddrPort{}, fmt.Errorf("names port %q", port)
 	}
-	return netip.AddrPortFrom(host.Unmap(), uint16(port)), nil
+	return netip.AddrPortFrom(addr.Unmap(), uint16(number)), nil
+}
+
+// maxSentinels ends the search for more: nobody runs that many.
+const maxSentinels = 64
+
+// Convene asks the Sentinels that are known, and those that they know, all at once.
+// Each counts once, also where it is known by two addresses.
+func Convene(ctx context.Context, group string, known []Sentinel, at func(netip.AddrPort) Sentinel) []checks.Answer {
+	var answers []checks.Answer
+	asked := make(map[netip.AddrPort]bool)
+	ids := make(map[string]bool)
+	for round := known; len(round) > 0 && len(asked) < maxSentinels; {
+		results := make([]checks.Answer, len(round))
+		var wait sync.WaitGroup
+		for i, s := range round {
+			asked[s.Addr()] = true
+			wait.Go(func() { results[i] = s.Ask(ctx, group) })
+		}
+		wait.Wait()
+		round = nil
+		for _, a := range results {
+			if a.ID != "" && ids[a.ID] {
+				continue
+			}
+			ids[a.ID] = true
+			answers = append(answers, a)
+			for _, other := range a.Others {
+				if !asked[other] && !slices.ContainsFunc(round, func(s Sentinel) bool { return s.Addr() == other }) {
+					round = append(round, at(other))
+				}
+			}
+		}
+	}
+	return answers
 }

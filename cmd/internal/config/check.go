@@ -37,13 +37,11 @@ func (c *checker) group(name string, raw fileGroup, from origin) Group {
 	if len(raw.Nodes) == 0 {
 		c.fail(from.place("nodes"), "no nodes", `list every Redis of the group: nodes = ["192.168.0.1:6379", "192.168.0.2:6379"]`)
 	}
-	if len(g.Sentinels) == 0 {
-		g.Sentinels = defaultSentinels(g.Nodes)
-	}
 	g.Timeout = c.duration(raw.Timeout, DefaultTimeout, from.place("timeout"))
 	g.PeerTimeout = c.duration(raw.PeerTimeout, DefaultPeerTimeout, from.place("peer_timeout"))
 	g.HookTimeout = c.duration(raw.HookTimeout, DefaultHookTimeout, from.place("hook_timeout"))
 	g.BootWait = c.duration(raw.BootWait, DefaultBootWait, from.place("boot_wait"))
+	g.FenceAfter = c.duration(raw.FenceAfter, DefaultFenceAfter, from.place("fence_after"))
 	g.Gateway = c.gateway(raw.Gateway, from.place("gateway"))
 	if err := g.Preserve.UnmarshalText([]byte(cmp.Or(raw.Preserve, preserve.Require.String()))); err != nil {
 		c.fail(from.place("preserve"), fmt.Sprintf("%q is no such policy", raw.Preserve), `write "require", "try" or "off"`)
@@ -142,17 +140,6 @@ func (c *checker) gateway(text string, p place) netip.AddrPort {
 		c.fail(p, fmt.Sprintf("%q has no port", text), `name one that answers or refuses, as in "192.168.0.254:53"`)
 	}
 	return gateway
-}
-
-// defaultSentinels expects a Sentinel beside every node.
-func defaultSentinels(nodes []netip.AddrPort) []netip.AddrPort {
-	out := make([]netip.AddrPort, 0, len(nodes))
-	for _, n := range nodes {
-		if s := netip.AddrPortFrom(n.Addr(), DefaultSentinelPort); !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // Below a millisecond or so nothing answers; Sentinel kills its scripts after

@@ -18,6 +18,7 @@ const (
 	DefaultPeerTimeout = 250 * time.Millisecond
 	DefaultHookTimeout = 10 * time.Second
 	DefaultBootWait    = 30 * time.Second
+	DefaultFenceAfter  = 5 * time.Second
 	DefaultKeep        = 10 // preserved files of a group
 
 	// DefaultNodePort and DefaultSentinelPort complete an address without one.
@@ -48,8 +49,8 @@ type Group struct {
 	// TLS is nil where connections are plain. It names no server unless
 	// server_name does: clone it and set ServerName to the node's address.
 	TLS *tls.Config
-	// Sentinels are where to ask first; the others are discovered. Default:
-	// every node's address at [DefaultSentinelPort].
+	// Sentinels are where to ask first; the others are discovered. Empty: the
+	// group is not under Sentinel, and nothing of it is reconciled.
 	Sentinels        []netip.AddrPort
 	SentinelUsername string
 	SentinelPassword Secret
@@ -59,6 +60,9 @@ type Group struct {
 	// BootWait is how long a node that restarted waits for one that may have
 	// newer data.
 	BootWait time.Duration
+	// FenceAfter is how long a host with the VIP bears that it reaches no
+	// majority of the Sentinels.
+	FenceAfter time.Duration
 	// Gateway is a TCP endpoint that answers, or refuses, as long as this host
 	// is not cut off. Zero: none, and a dead peer looks like a cut cable.
 	Gateway netip.AddrPort
@@ -71,6 +75,14 @@ type Group struct {
 
 	node   netip.AddrPort // Overrides.Node: which node this host is; zero: by its addresses
 	origin origin         // to point at the line when a later check fails
+}
+
+// NeedSentinels is nil if the group is under Sentinel, else an *[Error].
+func (g Group) NeedSentinels() error {
+	if len(g.Sentinels) > 0 {
+		return nil
+	}
+	return g.origin.place("sentinels").error("no sentinels", `name at least one in the group: sentinels = ["192.168.0.1:26379"]`)
 }
 
 // NeedVIPs is nil if the group has at least one VIP, else an *[Error] that

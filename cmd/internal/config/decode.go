@@ -32,6 +32,7 @@ type fileGroup struct {
 	PeerTimeout          string   `toml:"peer_timeout"`
 	HookTimeout          string   `toml:"hook_timeout"`
 	BootWait             string   `toml:"boot_wait"`
+	FenceAfter           string   `toml:"fence_after"`
 	Gateway              string   `toml:"gateway"`
 	Preserve             string   `toml:"preserve"`
 	Keep                 int      `toml:"keep"`
@@ -108,7 +109,7 @@ func (d *document) wrongValue(e *toml.DecodeError) *Error {
 		out.Remedy = fmt.Sprintf(`write a list of texts, as in %s = ["192.168.0.1"]`, key)
 	case key == "keep":
 		out.Remedy = "write a number, as in keep = 10"
-	case strings.HasSuffix(key, "timeout"), key == "boot_wait":
+	case strings.HasSuffix(key, "timeout"), key == "boot_wait", key == "fence_after":
 		out.Remedy = fmt.Sprintf(`write a text with its unit, as in %s = "900ms"`, key)
 	case key == "tls":
 		out.Remedy = "write the table [group.NAME.tls]; an empty one turns TLS on with the system's authorities"

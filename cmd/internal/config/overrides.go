@@ -26,9 +26,9 @@ type Overrides struct {
 	Sentinels                              string
 	SentinelUsername, SentinelPasswordFile string
 
-	Timeout, PeerTimeout, HookTimeout, BootWait string
-	Gateway, Preserve                           string
-	StateDir, RunDir                            string
+	Timeout, PeerTimeout, HookTimeout, BootWait, FenceAfter string
+	Gateway, Preserve                                       string
+	StateDir, RunDir                                        string
 }
 
 // flagLabel names the flag and the variable that override a key.
@@ -71,6 +71,7 @@ func (o *Overrides) override(g *fileGroup) map[string]bool {
 	text("peer_timeout", o.PeerTimeout, &g.PeerTimeout)
 	text("hook_timeout", o.HookTimeout, &g.HookTimeout)
 	text("boot_wait", o.BootWait, &g.BootWait)
+	text("fence_after", o.FenceAfter, &g.FenceAfter)
 	text("gateway", o.Gateway, &g.Gateway)
 	text("preserve", o.Preserve, &g.Preserve)
 	if o.TLS || o.TLSCA != "" || o.TLSCert != "" || o.TLSKey != "" || o.TLSServerName != "" {

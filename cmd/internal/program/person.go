@@ -3,8 +3,6 @@ package program
 import (
 	"fmt"
 
-	"redis-vip/cmd/internal/journal"
-
 	"github.com/urfave/cli/v2"
 )
 
@@ -17,19 +15,7 @@ func personApp() *cli.App {
 			maintenanceCommand(),
 			preservedCommand(),
 			contestedCommand(),
-			{
-				Name:      "reconcile",
-				Usage:     "put the VIP where the Sentinels say the master is, now",
-				ArgsUsage: "GROUP",
-				Flags:     common(),
-				Action: func(c *cli.Context) error {
-					log := journal.Open(string(SentinelReconfig), journal.Options{})
-					if c.NArg() != 1 {
-						return usage("reconcile: name one group")
-					}
-					return reconcile(c, log, c.Args().First(), "redis-vip reconcile")
-				},
-			},
+			reconcileCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

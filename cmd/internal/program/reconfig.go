@@ -2,13 +2,19 @@ package program
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"redis-vip/checks"
+	"redis-vip/checks/survey"
 	"redis-vip/cmd/internal/config"
 	"redis-vip/cmd/internal/journal"
 	"redis-vip/hooks"
@@ -21,23 +27,50 @@ import (
 func reconfigApp() *cli.App {
 	return &cli.App{
 		Usage: "put the VIP where the Sentinels say the master is",
-		UsageText: "sentinel-reconfig MASTER ROLE STATE FROM-IP FROM-PORT TO-IP TO-PORT\n\n" +
-			"Made to be Sentinel's client-reconfig-script. Of the arguments only the name of the\n" +
-			"master counts: the rest may be stale, and the Sentinels are asked again.\n" +
+		UsageText: "sentinel-reconfig MASTER ROLE STATE FROM-IP FROM-PORT TO-IP TO-PORT\n" +
+			"sentinel-reconfig EVENT MESSAGE\n\n" +
+			"Made to be Sentinel's client-reconfig-script, and its notification-script. Of the\n" +
+			"arguments only the name of the master counts: the rest may be stale, and the\n" +
+			"Sentinels are asked again.\n" +
 			"Exit 0: done, or nothing to do; 2: cannot be run like this; 3: failed, final. Never 1,\n" +
 			"which Sentinel would take for \"try this again for hours\".",
 		Flags: common(&cli.BoolFlag{Name: "announce", Hidden: true}),
 		Action: func(c *cli.Context) error {
 			log := journal.Open(string(SentinelReconfig), journal.Options{})
 			arguments := c.Args().Slice()
-			if c.Bool("announce") && len(arguments) == 1 {
+			event := strings.Join(append([]string{string(SentinelReconfig)}, arguments...), " ")
+			switch {
+			case c.Bool("announce") && len(arguments) == 1:
 				return announce(c.Context, log, overrides(c), arguments[0])
+			case len(arguments) == 2 && strings.HasPrefix(arguments[0], "+"), len(arguments) == 2 && strings.HasPrefix(arguments[0], "-"):
+				return reconcile(c, log, event, false, "") // whatever happened, it may concern any group
 			}
 			if err := sensible(arguments); err != nil {
 				return refused(log.With().Strs("arguments", arguments).Logger(), err)
 			}
-			event := strings.Join(append([]string{string(SentinelReconfig)}, arguments...), " ")
-			return reconcile(c, log, arguments[0], event)
+			return reconcile(c, log, event, false, arguments[0])
+		},
+	}
+}
+
+func reconcileCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "reconcile",
+		Usage:     "put the VIP where the Sentinels say the master is, now",
+		ArgsUsage: "GROUP",
+		Flags: common(
+			&cli.BoolFlag{Name: "all", Usage: "every group that has sentinels"},
+			&cli.BoolFlag{Name: "quiet", Usage: "log only what has changed: for a timer"},
+		),
+		Action: func(c *cli.Context) error {
+			log := journal.Open(string(SentinelReconfig), journal.Options{})
+			switch {
+			case c.Bool("all") && c.NArg() == 0:
+				return reconcile(c, log, "redis-vip reconcile --all", c.Bool("quiet"), "")
+			case !c.Bool("all") && c.NArg() == 1:
+				return reconcile(c, log, "redis-vip reconcile", c.Bool("quiet"), c.Args().First())
+			}
+			return usage("reconcile: name one group, or say --all")
 		},
 	}
 }
@@ -72,20 +105,46 @@ func isPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// reconcile runs [hooks.Reconcile] for one group of root's configuration. The last
-// good copy of it never serves here: only root's file says which addresses may be
-// touched.
-func reconcile(c *cli.Context, log zerolog.Logger, group, event string) error {
+// reconcile reconciles one group, or without a name all that are under Sentinel. The
+// last good copy of the configuration never serves here: only root's file says which
+// addresses may be touched.
+func reconcile(c *cli.Context, log zerolog.Logger, event string, quiet bool, group string) error {
+	o := overrides(c)
+	names := []string{group}
+	if group == "" {
+		groups, _, err := config.LoadAll(o, config.Options{})
+		if err != nil {
+			return refused(log, usageError{err})
+		}
+		names = nil
+		for _, g := range groups {
+			if len(g.Sentinels) > 0 && len(g.VIPs) > 0 {
+				names = append(names, g.Name)
+			}
+		}
+	}
+	failures := make(chan error)
+	for _, name := range names {
+		go func() { failures <- reconcileOne(c, log.With().Str("group", name).Logger(), event, quiet, name) }()
+	}
+	var failed error
+	for range names {
+		failed = errors.Join(failed, <-failures)
+	}
+	return failed
+}
+
+func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, group string) error {
 	o := overrides(c)
 	o.Group = group
 	seat, err := sit(o, false)
 	if err == nil {
-		if err = seat.NeedVIPs(); err != nil {
+		if err = errors.Join(seat.NeedVIPs(), seat.NeedSentinels()); err != nil {
 			err = usageError{err}
 		}
 	}
 	if err != nil {
-		return refused(log.With().Str("group", group).Logger(), err)
+		return refused(log, err)
 	}
 	var addresses []hooks.Address
 	for _, v := range seat.vips() {
@@ -93,24 +152,36 @@ func reconcile(c *cli.Context, log zerolog.Logger, group, event string) error {
 	}
 	return Reconfig{
 		Reconcile: hooks.Reconcile{
-			Event:     event,
-			Group:     seat.Name,
-			Local:     seat.local(),
-			Sentinels: seat.sentinels(),
-			VIPs:      addresses,
-			Lock:      seat.lock(),
-			Retry:     retry,
+			Settle: seat.settle(log, event, checks.NoGoal),
+			Group:  seat.Name,
+			Convene: func(ctx context.Context) []checks.Answer {
+				return hooks.Convene(ctx, seat.Name, seat.sentinels(), seat.sentinel)
+			},
+			Failover: func(ctx context.Context) error { return seat.failover(ctx) },
+			VIPs:     addresses,
+			Reached:  clock{filepath.Join(seat.RunDir, seat.Name+".majority")},
+			Fenced:   mark{filepath.Join(seat.RunDir, seat.Name+".fenced")},
+			FenceIn:  seat.FenceAfter,
+			Patience: sentinelPatience,
 		},
 		Repeat:  func() error { return detach(c, SentinelReconfig, "--announce", group) },
-		Log:     log.With().Str("group", seat.Name).Logger(),
+		Last:    filepath.Join(seat.RunDir, seat.Name+".course"),
+		Quiet:   quiet,
+		Log:     log,
 		Timeout: seat.HookTimeout,
 	}.Run(c.Context)
 }
+
+// sentinelPatience is how long Sentinels may disagree: they hear of a failover within
+// milliseconds of each other, and a Redis becomes a master in as many.
+const sentinelPatience = 1500 * time.Millisecond
 
 // Reconfig is one run of sentinel-reconfig.
 type Reconfig struct {
 	Reconcile hooks.Reconcile
 	Repeat    func() error // starts the later announcements, and does not wait for them
+	Last      string       // file that holds what the last run came to
+	Quiet     bool         // log only what differs from that
 	Log       zerolog.Logger
 	Timeout   time.Duration // of the whole run; Sentinel kills after 60 s
 }
@@ -129,6 +200,15 @@ func (c Reconfig) Run(ctx context.Context) error {
 			c.Log.Warn().Err(err).Msg("the VIP is announced only once")
 		}
 	}
+	now := fmt.Sprint(record.Course, record.Outcome, record.Err)
+	before, _ := os.ReadFile(c.Last)
+	if c.Quiet && len(record.Actions) == 0 && string(before) == now {
+		if record.Outcome == hooks.Failed {
+			return errFailed
+		}
+		return nil
+	}
+	survey.Replace(c.Last, []byte(now), false) // lost, it costs a line in the log
 	return write(c.Log, record)
 }
 

@@ -76,13 +76,26 @@ func (s seat) others() []hooks.Server {
 	return servers
 }
 
-func (s seat) sentinels() []hooks.Sentinel {
-	var list []hooks.Sentinel
+func (s seat) sentinels() (list []hooks.Sentinel) {
 	for _, addr := range s.Sentinels {
-		e := node.Endpoint{Addr: addr, Username: s.SentinelUsername, Password: s.SentinelPassword.Reveal(), TLS: s.TLS}
-		list = append(list, hooks.RedisSentinel{Endpoint: e, Timeout: s.Timeout})
+		list = append(list, s.sentinel(addr))
 	}
 	return list
+}
+
+func (s seat) sentinel(addr netip.AddrPort) hooks.Sentinel {
+	e := node.Endpoint{Addr: addr, Username: s.SentinelUsername, Password: s.SentinelPassword.Reveal(), TLS: s.TLS}
+	return hooks.RedisSentinel{Endpoint: e, Timeout: s.PeerTimeout}
+}
+
+// failover asks one Sentinel after the other to choose a new master, until one does.
+func (s seat) failover(ctx context.Context) (err error) {
+	for _, sentinel := range s.sentinels() {
+		if err = sentinel.Failover(ctx, s.Name); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 func (s seat) vips() []vip.VIP {

@@ -1,0 +1,167 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"redis-vip/checks/node"
+)
+
+// Council is what a host under Sentinel goes by: what the Sentinels say, what its
+// own Redis is, and what the other nodes are.
+type Council struct {
+	Facts                 // of this node and of the others
+	Answers []Answer      // one for each Sentinel that is known, whether it answered or not
+	Silence time.Duration // since a majority of them was last reached
+	FenceIn time.Duration // how long that may last
+}
+
+// Answer is what one Sentinel said.
+type Answer struct {
+	Sentinel netip.AddrPort
+	ID       string         // its own; empty where it does not say (before 6.2)
+	Master   netip.AddrPort // invalid if Err
+	Others   []netip.AddrPort
+	Err      error
+}
+
+// ErrUnknownMaster says that a Sentinel does not monitor a master of that name.
+var ErrUnknownMaster = errors.New("no such master")
+
+// Course is what a host has to do about its Redis and its VIP.
+type Course uint8
+
+// The courses.
+const (
+	Undecidable Course = iota // nothing: what is known does not say
+	Serve                     // the master is here: the VIP has to be, too
+	Mend                      // the master should be here, and Redis follows nobody: promote it
+	PassOn                    // the master should be here, and another node has the better data: Sentinel has to choose anew
+	Yield                     // the master is elsewhere: Redis has to follow it, the VIP has to go
+	Fence                     // nobody says who the master is, for too long: the VIP has to go, writers have to wait
+)
+
+var courses = [...]string{
+	Undecidable: "undecidable", Serve: "serve", Mend: "mend", PassOn: "pass_on", Yield: "yield", Fence: "fence",
+}
+
+func (c Course) String() string { return courses[c] }
+
+// MarshalText gives the course's name.
+func (c Course) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// Resolution is what the council comes to.
+type Resolution struct {
+	Course Course
+	Master netip.AddrPort // whom the majority names; invalid where there is none
+	Soon   bool           // undecidable now, and probably not for long: ask again
+	Why    error          // in words, where the course is not plain Serve or Yield
+}
+
+// Majority is whom more than half of all known Sentinels name. One that cannot be
+// reached counts as one that does not agree.
+func (c Council) Majority() (master netip.AddrPort, reached int, found bool) {
+	votes := make(map[netip.AddrPort]int)
+	for _, a := range c.Answers {
+		if a.Err == nil {
+			reached++
+			votes[a.Master]++
+		}
+	}
+	for m, n := range votes {
+		if n > len(c.Answers)/2 {
+			return m, reached, true
+		}
+	}
+	return master, reached, false
+}
+
+// Resolve is total: whatever is known, there is one thing to do.
+//
+// A majority decides, and never the local Sentinel alone: after a second failover
+// before the first has ended, the leader of the first names a node that is dead. The
+// local Sentinel's death alone is no reason for anything either.
+func (c Council) Resolve(p Policy) Resolution {
+	master, reached, found := c.Majority()
+	if !found {
+		return c.leaderless(reached)
+	}
+	r := Resolution{Master: master}
+	switch {
+	case master != c.Addr:
+		r.Course = Yield
+	case !c.Class.Answers() || c.Class == node.Loading || c.Role == node.NoRole:
+		r.Soon, r.Why = true, fmt.Errorf("the Sentinels name this node, %s, and its Redis is %s", c.Addr, c.Class)
+	case c.Role == node.Master:
+		r.Course = Serve
+	case c.Linked() && !c.ring():
+		r.Soon, r.Why = true, fmt.Errorf("the Sentinels name this node, %s, and its Redis is a replica of %s:%d", c.Addr, c.Upstream.Host, c.Upstream.Port)
+	default:
+		r.Course, r.Why = c.orphaned(p)
+	}
+	return r
+}
+
+// leaderless: no majority for one master.
+func (c Council) leaderless(reached int) Resolution {
+	known := len(c.Answers)
+	why := fmt.Errorf("no master has a majority of the %d Sentinels: %w", known, c.said())
+	switch unknown := c.strangers(); {
+	case known > 0 && unknown > known/2:
+		return Resolution{Why: fmt.Errorf("the Sentinels do not know this group: give it the name that stands in `sentinel monitor`: %w", c.said())}
+	case reached > known/2:
+		return Resolution{Soon: true, Why: why} // they tell each other within milliseconds
+	case c.VIP == Here && c.Silence >= c.FenceIn:
+		return Resolution{Course: Fence, Why: why}
+	default:
+		return Resolution{Why: why}
+	}
+}
+
+// orphaned: the Sentinels name a node that follows nobody, because its Redis has
+// restarted as the replica that it always boots as, or because of a ring. They would
+// wait for ever (-failover-abort-no-good-slave).
+func (c Council) orphaned(p Policy) (Course, error) {
+	for _, peer := range c.Peers {
+		switch d, ground := c.rank(peer, p); {
+		case peer.IsMaster() && peer.RunID != c.RunID:
+			return Undecidable, fmt.Errorf("the Sentinels name this node, which is a replica, and %s is a master", peer.Addr)
+		case d > 0 && ground.Strong() && ground != ByLife:
+			return PassOn, fmt.Errorf("the Sentinels name this node, which has restarted, and %s has the better data (%s)", peer.Addr, ground)
+		}
+	}
+	return Mend, fmt.Errorf("the Sentinels name this node, which has restarted and follows nobody")
+}
+
+// ring says whether this node hears a peer that follows it.
+func (c Council) ring() bool {
+	for _, peer := range c.Peers {
+		if peer.Follows(c.Addr) && c.Follows(peer.Addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c Council) strangers() (n int) {
+	for _, a := range c.Answers {
+		if errors.Is(a.Err, ErrUnknownMaster) {
+			n++
+		}
+	}
+	return n
+}
+
+// said is what each Sentinel answered, in words.
+func (c Council) said() (list error) {
+	for _, a := range c.Answers {
+		if a.Err != nil {
+			list = errors.Join(list, fmt.Errorf("Sentinel %s: %w", a.Sentinel, a.Err))
+		} else {
+			list = errors.Join(list, fmt.Errorf("Sentinel %s names %s", a.Sentinel, a.Master))
+		}
+	}
+	return list
+}

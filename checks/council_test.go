@@ -1,0 +1,87 @@
+package checks_test
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"redis-vip/checks"
+	"redis-vip/checks/node"
+)
+
+// What the Sentinels say, and what a host makes of it.
+func TestResolve(t *testing.T) {
+	me, other := addrs[0], netip.MustParseAddrPort("192.168.0.10:6379") // begins like mine
+	down, unknown := errors.New("refused"), checks.ErrUnknownMaster
+	names := func(answers ...any) (list []checks.Answer) {
+		for _, a := range answers {
+			switch a := a.(type) {
+			case netip.AddrPort:
+				list = append(list, checks.Answer{Master: a})
+			case error:
+				list = append(list, checks.Answer{Err: a})
+			}
+		}
+		return list
+	}
+	for name, test := range map[string]struct {
+		answers []checks.Answer
+		self    state
+		peer    state
+		course  checks.Course
+		soon    bool
+	}{
+		"all name me":                   {names(me, me, me), master, linked, checks.Serve, false},
+		"two of three name me":          {names(me, other, me), master, linked, checks.Serve, false},
+		"the local one is dead":         {names(down, me, me), master, linked, checks.Serve, false},
+		"two are dead":                  {names(me, down, down), master, linked, checks.Undecidable, false},
+		"I am not one yet":              {names(me, me, me), linked, master, checks.Undecidable, true},
+		"my Redis is dead":              {names(me, me, me), refused, silent, checks.Undecidable, true},
+		"my Redis loads":                {names(me, me, me), loading, silent, checks.Undecidable, true},
+		"I restarted and follow nobody": {names(me, me, me), nobodys, refused, checks.Mend, false},
+		"and another has what I had":    {names(me, me, me), nobodys, lost, checks.PassOn, false},
+		"a ring":                        {names(me, me, me), linked, linked, checks.Mend, false},
+		"all name another":              {names(other, other, other), linked, master, checks.Yield, false},
+		"another, and I am a master":    {names(other, other, other), master, master, checks.Yield, false},
+		"another, and I am dead":        {names(other, other, down), refused, master, checks.Yield, false},
+		"they disagree":                 {names(me, other), master, linked, checks.Undecidable, true},
+		"nobody knows the group":        {names(unknown, unknown, unknown), master, linked, checks.Undecidable, false},
+		"one does not know the group":   {names(unknown, me, me), master, linked, checks.Serve, false},
+		"a single Sentinel":             {names(other), master, linked, checks.Yield, false},
+		"no Sentinel at all":            {nil, master, linked, checks.Undecidable, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := situation{states: [2]state{test.self, test.peer}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Minute, time.Minute}, lineage: sameEqual}
+			f := s.facts(0)
+			f.Asked, f.Peers = true, []checks.Node{s.node(1)}
+			c := checks.Council{Facts: f, Answers: test.answers, FenceIn: 5 * time.Second}
+			r := c.Resolve(policy)
+			if r.Course != test.course || r.Soon != test.soon || r.Course == checks.Undecidable && r.Why == nil {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// Only the host with the VIP fences itself, and only after a while.
+func TestResolveFence(t *testing.T) {
+	down := checks.Answer{Err: errors.New("unreachable")}
+	for _, test := range []struct {
+		vip     checks.Presence
+		silence time.Duration
+		course  checks.Course
+	}{
+		{checks.Here, time.Second, checks.Undecidable},
+		{checks.Here, 6 * time.Second, checks.Fence},
+		{checks.Absent, 6 * time.Second, checks.Undecidable},
+	} {
+		c := checks.Council{
+			Facts:   checks.Facts{Node: checks.Node{Addr: addrs[0], Facts: node.Facts{Class: node.Alive, Role: node.Master}}, VIP: test.vip},
+			Answers: []checks.Answer{down, down, {Master: addrs[0]}}, Silence: test.silence, FenceIn: 5 * time.Second,
+		}
+		if r := c.Resolve(policy); r.Course != test.course {
+			t.Errorf("%+v: %+v", test, r)
+		}
+	}
+}
