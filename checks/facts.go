@@ -2,6 +2,7 @@ package checks
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"redis-vip/checks/node"
@@ -10,16 +11,17 @@ import (
 // Facts is all that a verdict rests on: what this node shows, and, where that does
 // not settle the matter, what the other nodes and the network show.
 type Facts struct {
-	Node                // this one
-	VIP       Presence  `json:"vip"`
-	Waiting   bool      `json:"-"`                // the VIP is here and the role is not, for longer than the policy's Grace
-	Asked     bool      `json:"asked"`            // whether Peers and Gateway were looked at
-	Peers     []Node    `json:"peers,omitempty"`  // the other nodes
-	Holder    string    `json:"holder,omitempty"` // run_id of the Redis that answers at the VIP, if that is elsewhere
-	Gateway   Reach     `json:"gateway"`
-	Contested bool      `json:"contested,omitempty"` // keepalived hears another node announce the VIP
-	Memory    Memory    `json:"memory,omitzero"`
-	Now       time.Time `json:"-"`
+	Node                       // this one
+	VIP       Presence         `json:"vip"`
+	Waiting   bool             `json:"-"`                // the VIP is here and the role is not, for longer than the policy's Grace
+	Group     []netip.AddrPort `json:"-"`                // the addresses of the other nodes, by the configuration
+	Asked     bool             `json:"asked"`            // whether Peers and Gateway were looked at
+	Peers     []Node           `json:"peers,omitempty"`  // the other nodes
+	Holder    string           `json:"holder,omitempty"` // run_id of the Redis that answers at the VIP, if that is elsewhere
+	Gateway   Reach            `json:"gateway"`
+	Contested bool             `json:"contested,omitempty"` // keepalived hears another node announce the VIP
+	Memory    Memory           `json:"memory,omitzero"`
+	Now       time.Time        `json:"-"`
 }
 
 // Node is one Redis of the group.
@@ -67,14 +69,15 @@ func (r Reach) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // Memory is what this node remembers of itself over restarts. The zero Memory is
 // that of a node that remembers nothing.
 type Memory struct {
-	Role   node.Role `json:"role"`             // the last one it had
-	ReplID string    `json:"replid,omitempty"` // of the data it had then
-	Offset int64     `json:"offset,omitempty"` // bytes
-	Keys   int64     `json:"keys,omitempty"`
-	Online bool      `json:"online,omitempty"` // as a master: a replica was online, and may have been promoted since
-	Newer  time.Time `json:"newer,omitzero"`   // when a live master was last seen whose writes this node missed
-	Missed time.Time `json:"missed,omitzero"`  // since when the VIP has been here without the role
-	At     time.Time `json:"at,omitzero"`      // when this was written down
+	Role        node.Role `json:"role"`             // the last one it had
+	ReplID      string    `json:"replid,omitempty"` // of the data it had then
+	Offset      int64     `json:"offset,omitempty"` // bytes
+	Keys        int64     `json:"keys,omitempty"`
+	Online      bool      `json:"online,omitempty"`      // as a master: a replica was online, and may have been promoted since
+	Newer       time.Time `json:"newer,omitzero"`        // when a live master was last seen whose writes this node missed
+	Missed      time.Time `json:"missed,omitzero"`       // since when the VIP has been here without the role
+	Provisional bool      `json:"provisional,omitempty"` // a master for the time of a preservation only
+	At          time.Time `json:"at,omitzero"`           // when this was written down
 }
 
 // Silence is how long a master may be silent towards a replica whose link is up.
@@ -119,15 +122,26 @@ func (n Node) Online() bool {
 }
 
 // Conclusive says whether this node's own facts settle the verdict, so that a
-// healthy check stays one conversation with one Redis.
+// healthy check of a pair is one conversation with one Redis: a master with the VIP
+// whose replica acknowledges, or a replica without the VIP that hears its master.
+// Servers that are no nodes of the group do not count.
 func (f Facts) Conclusive() bool {
 	switch {
 	case !f.Class.Answers(), f.Class == node.Loading, f.Role == node.NoRole:
 		return true
 	case f.Role == node.Master:
-		return f.Online() && !f.Contested
+		return f.VIP == Here && !f.Contested && slices.ContainsFunc(f.Downstream, func(d node.Downstream) bool {
+			return d.State == "online" && d.Lag <= Unacknowledged && slices.Contains(f.Group, d.Addr)
+		})
 	default:
-		// A replica that has replicas of its own is half of a ring, or of a chain.
-		return f.Linked() && f.VIP != Here && len(f.Downstream) == 0
+		// Among three, what it hears may be a replica as well; and a replica that has
+		// replicas of its own is half of a ring, or of a chain.
+		return f.Linked() && f.VIP == Absent && len(f.Downstream) == 0 && len(f.Group) == 1 && f.Follows(f.Group[0])
 	}
+}
+
+// Strange says whether n replicates from a server that is no node of the group.
+func (f Facts) Strange() bool {
+	return f.Role == node.Replica && len(f.Group) > 0 && !f.Restarted() &&
+		!slices.ContainsFunc(f.Group, func(addr netip.AddrPort) bool { return f.Follows(addr) })
 }

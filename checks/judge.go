@@ -107,7 +107,7 @@ func (f Facts) drifts(v Verdict, p Policy) bool {
 	case v.Goal == BeMaster:
 		return f.Role == node.Replica && v.Reason.MayPromote()
 	case v.Goal == BeReplica && f.Role == node.Master:
-		return v.Reason == Rogue
+		return !v.Fit // and a fence has to be renewed for as long as that lasts
 	case v.Goal == BeReplica:
 		_, found := f.Leader(p)
 		return found && !f.followsMaster(p)

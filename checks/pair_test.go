@@ -110,6 +110,7 @@ func (s situation) node(i int) checks.Node {
 		return n
 	}
 	n.Class, n.RunID, n.Keys, n.Uptime = node.Alive, fmt.Sprint("run", i), s.keys[i], s.uptime[i]
+	n.Backlog = true
 	n.ReplID, n.ReplID2, n.SecondOff, n.Offset = fmt.Sprint("id", i), "0", -1, 100
 	switch s.lineage {
 	case sameAhead, sameEqual, sameBehind:
@@ -155,6 +156,7 @@ func (s situation) facts(i int) checks.Facts {
 	} else if s.here(1 - i) {
 		f.Holder = s.node(1 - i).RunID
 	}
+	f.Group = []netip.AddrPort{addrs[1-i]}
 	if !f.Conclusive() {
 		f.Asked, f.Peers = true, []checks.Node{s.node(1 - i)}
 	}
@@ -205,7 +207,7 @@ func TestPairNeverBothUnfit(t *testing.T) {
 		for i := range 2 {
 			v[i] = checks.Judge(s.facts(i), policy)
 		}
-		old := s.uptime[0] >= bootWait && s.uptime[1] >= bootWait
+		old := s.uptime[0] >= 2*bootWait && s.uptime[1] >= 2*bootWait
 		switch {
 		case v[0].Reason == checks.Undecided || v[1].Reason == checks.Undecided:
 			fail(s, v, "no verdict")
@@ -278,9 +280,13 @@ func TestPair(t *testing.T) {
 			situation{states: both(nobodys, silent), keys: [2]int64{10, 0}, uptime: [2]time.Duration{young, 0}, memory: [2]int{2, 0}},
 			checks.Waiting, false,
 		},
-		"and waits less than a standby": {
-			situation{states: both(nobodys, silent), keys: [2]int64{10, 0}, uptime: [2]time.Duration{11 * time.Second, 0}, memory: [2]int{2, 0}},
+		"and waits less once the other one is there with no more": {
+			situation{states: both(nobodys, nobodys), keys: [2]int64{10, 10}, uptime: [2]time.Duration{11 * time.Second, 11 * time.Second}, memory: [2]int{2, 1}},
 			checks.Alone, false,
+		},
+		"which waits for it": {
+			situation{states: both(nobodys, nobodys), keys: [2]int64{10, 10}, uptime: [2]time.Duration{bootWait + time.Second, bootWait + time.Second}, memory: [2]int{1, 2}},
+			checks.Waiting, false,
 		},
 		"the last master lost its data": {
 			situation{states: both(nobodys, silent), uptime: [2]time.Duration{young, 0}, memory: [2]int{3, 0}},
@@ -328,7 +334,11 @@ func TestPair(t *testing.T) {
 		},
 		"after a split VRRP gave the VIP to the one that was left behind": {
 			situation{states: both(master, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: bOutOfA, vip: onA},
-			checks.Outranked, false,
+			checks.Serving, false, // both were written to: the other one's writes go to a file
+		},
+		"and the other one, which is the successor": {
+			situation{states: both(master, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: aOutOfB, vip: onB},
+			checks.Rogue, true,
 		},
 		"the VIP is here and the hook was lost": {
 			situation{states: both(linked, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, lineage: sameEqual, vip: onA},
@@ -428,8 +438,12 @@ func TestPairPromotedForNothing(t *testing.T) {
 		t.Errorf("nobody wrote to the other one: %+v", v)
 	}
 	f.Peers[0].Offset = 97
-	if v := checks.Judge(f, policy); v.Reason != checks.Outranked {
-		t.Errorf("the other one was written to: %+v", v)
+	if v := checks.Judge(f, policy); v.Reason != checks.Serving {
+		t.Errorf("the other one was written to, and the VIP is here: %+v", v)
+	}
+	f.VIP = checks.Absent
+	if v := checks.Judge(f, policy); v.Reason != checks.Rogue {
+		t.Errorf("the other one was written to, and the VIP is nowhere: %+v", v)
 	}
 }
 
@@ -439,11 +453,66 @@ func TestThreeChained(t *testing.T) {
 	third := netip.MustParseAddrPort("192.168.0.3:6379")
 	s := situation{states: [2]state{linked, master}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, lineage: sameEqual, vip: onB}
 	f := s.facts(0)
-	f.Addr, f.Order = third, 2
+	f.Addr, f.Order, f.Group = third, 2, addrs[:]
 	f.Upstream.Host = addrs[0].Addr().String()
 	old := s.node(0)
 	f.Asked, f.Peers = true, []checks.Node{old, s.node(1)}
 	if v := checks.Judge(f, policy); !v.Fit || !v.Drift {
+		t.Errorf("%+v", v)
+	}
+}
+
+// What was copied from a server that is no node of the group is not its data.
+func TestPairStranger(t *testing.T) {
+	s := situation{states: [2]state{linked, silent}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}}
+	f := s.facts(0)
+	f.Upstream.Host = "192.168.0.77"
+	if f.Conclusive() {
+		t.Error("conclusive")
+	}
+	if v := checks.Judge(f, policy); v.Fit || v.Reason != checks.Stranger {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A rogue master with a replica of its own is looked into all the same.
+func TestMasterIsConclusiveOnlyWithTheVIP(t *testing.T) {
+	s := situation{states: [2]state{master, linked}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, vip: onA}
+	f := s.facts(0)
+	if !f.Conclusive() {
+		t.Error("with the VIP and its replica: not conclusive")
+	}
+	f.VIP = checks.Absent
+	if f.Conclusive() {
+		t.Error("without the VIP: conclusive")
+	}
+	f.VIP = checks.Here
+	f.Downstream[0].Addr = netip.MustParseAddrPort("192.168.0.77:6379")
+	if f.Conclusive() {
+		t.Error("with a stranger for a replica: conclusive")
+	}
+}
+
+// The better node goes first, but not for ever.
+func TestPairOutrankedEnds(t *testing.T) {
+	s := situation{states: [2]state{nobodys, lost}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{2 * time.Second, time.Hour}, vip: onA}
+	if v := checks.Judge(s.facts(0), policy); v.Reason != checks.Outranked {
+		t.Errorf("%+v", v)
+	}
+	s.uptime[0] = bootWait
+	s.memory[0] = 3
+	if v := checks.Judge(s.facts(0), policy); !v.Fit {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A master that restarted and has had no replica since does not count its writes: it
+// is never taken for one that nobody wrote to.
+func TestPairWithoutBacklog(t *testing.T) {
+	s := situation{states: [2]state{master, master}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, lineage: bOutOfA, vip: onB}
+	f := s.facts(1)
+	f.Offset, f.SecondOff, f.Backlog = 95, 96, false
+	if v := checks.Judge(f, policy); v.Reason != checks.Serving {
 		t.Errorf("%+v", v)
 	}
 }

@@ -51,26 +51,31 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 		return 0
 	}
 	serves := func(n Node) bool { return n.Class.Answers() && n.Class != node.Loading && !n.Upstream.Syncing }
-	young := func(n Node) bool { return n.Uptime < bootWait }
+	young := func(n Node) bool { return n.Role != node.NoRole && n.Uptime < bootWait }
 	has := func(n Node) bool { return vip != nil && vip.Addr == n.Addr }
 	// An empty master that has long had the VIP was emptied by its clients; any other
 	// empty node has lost its data, or never had any.
-	empty := func(n Node) bool { return n.Keys == 0 && (n.Restarted() || young(n) || n.IsMaster() && !has(n)) }
+	empty := func(n Node) bool {
+		return n.Role != node.NoRole && n.Keys == 0 && (n.Restarted() || young(n) || n.IsMaster() && !has(n))
+	}
 	filled := func(n Node) bool { return n.Keys > 0 }
-	// n's history went on from parent's: it was promoted, and written to. A server
-	// that has loaded an RDB as a master looks the same, with data from long ago
-	// (rdb.c, rdbLoadRioWithLoadingCtx).
-	outOf := func(n, parent Node) bool {
-		return n.SecondOff > 0 && n.ReplID2 == parent.ReplID && n.Offset >= n.SecondOff && (young(parent) || !young(n))
+	// n's history forked from parent's. A server that has loaded an RDB as a master
+	// looks the same, with data from long ago (rdb.c, rdbLoadRioWithLoadingCtx).
+	forked := func(n, parent Node) bool {
+		return n.SecondOff > 0 && n.ReplID2 == parent.ReplID && (young(parent) || !young(n))
 	}
-	// n was promoted out of parent's history for nothing: only parent was written to.
+	// Which of the two was written to since: n goes on from its second offset, and
+	// parent from there as well. A master without a backlog does not count.
+	wrote := func(n Node, since int64) bool { return n.Offset >= since || n.Role == node.Master && !n.Backlog }
+	child := func(n, parent Node) bool { return forked(n, parent) && wrote(n, n.SecondOff) }
 	idle := func(n, parent Node) bool {
-		return n.SecondOff > 0 && n.ReplID2 == parent.ReplID && n.Offset < n.SecondOff && parent.Offset >= n.SecondOff
+		return forked(n, parent) && !wrote(n, n.SecondOff) && wrote(parent, n.SecondOff)
 	}
-	siblings := a.SecondOff > 0 && b.SecondOff > 0 && a.ReplID2 == b.ReplID2
+	torn := func(n, parent Node) bool { return child(n, parent) && wrote(parent, n.SecondOff) }
 	heard := func(n, m Node) bool { // n replicated from m until m restarted
 		return n.Follows(m.Addr) && !n.Restarted() && m.Restarted()
 	}
+	siblings := a.SecondOff > 0 && b.SecondOff > 0 && a.ReplID2 == b.ReplID2
 
 	if d := prefer(side{serves(a), serves(b)}); d != 0 {
 		return d, ByLife
@@ -81,10 +86,15 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 	if d := prefer(side{a.IsMaster(), b.IsMaster()}); d != 0 {
 		return d, ByRole
 	}
-	if d := prefer(side{outOf(a, b), outOf(b, a)}); d != 0 {
+	if d := prefer(side{idle(b, a), idle(a, b)}); d != 0 {
 		return d, ByLineage
 	}
-	if d := prefer(side{idle(b, a), idle(a, b)}); d != 0 {
+	// Both were written to: whichever wins, the other's writes go to a file. The VIP
+	// stays where it is, so that one stray write does not move it.
+	if d := prefer(side{has(a), has(b)}); d != 0 && (torn(a, b) || torn(b, a)) && a.IsMaster() && b.IsMaster() {
+		return d, ByVIP
+	}
+	if d := prefer(side{child(a, b), child(b, a)}); d != 0 {
 		return d, ByLineage
 	}
 	if siblings && a.SecondOff != b.SecondOff { // who had more of it when they parted
@@ -109,22 +119,28 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 }
 
 // patience is how long after its start a node waits for another one that may have
-// newer data, when all it can go by is its memory. A node that was the last master
-// and had no replica left knows that nobody has. One whose replica was online may
-// have been succeeded by it: it waits a while for that one to come, and longer if it
-// is there and has more. A replica has less, or the same, as long as the other node
-// exists.
+// newer data, when all it can go by is its memory.
+//
+// A node that was the last master and had no replica left knows that nobody has. One
+// whose replica was online may have been succeeded by it, so it waits for that one to
+// come; once both are there and that one has no more keys, it goes first. A replica
+// has less, or the same, as long as another node exists: it goes last.
 func (f Facts) patience(p Policy) time.Duration {
-	switch m := f.Memory; {
-	case m.Role != node.Master, f.Keys == 0 && m.Keys > 0:
-		return p.BootWait
-	case !m.Online:
-		return 0
-	}
+	there, more := false, false
 	for _, peer := range f.Peers {
-		if peer.Class.Answers() && !f.Outranks(peer, p) {
-			return p.BootWait
+		if peer.Class.Answers() {
+			there = true
+			more = more || !f.Outranks(peer, p)
 		}
 	}
-	return p.BootWait / 3
+	switch m := f.Memory; {
+	case m.Role == node.Master && !m.Online && (f.Keys > 0 || m.Keys == 0):
+		return 0
+	case m.Role == node.Master && there && !more:
+		return p.BootWait / 3
+	case there && m.Role != node.Master:
+		return 2 * p.BootWait
+	default:
+		return p.BootWait
+	}
 }

@@ -28,6 +28,8 @@ const (
 	// It would cost data, or make two masters, if it had the VIP.
 	Syncing
 	NeverSynced
+	Stranger
+	Preserving
 	Returning
 	Stale
 	LinkLost
@@ -67,6 +69,8 @@ var reasons = [...]struct {
 	NotReplica:    {"not_replica", false, false, "A replica is expected and this is none."},
 	Syncing:       {"syncing", false, false, "This replica is receiving a full copy and has no complete data."},
 	NeverSynced:   {"never_synced", false, false, "This replica has never had its master's data, and the master lives."},
+	Stranger:      {"stranger", false, false, "This replica follows a server that is no node of this group: its data is that server's."},
+	Preserving:    {"preserving", false, false, "This node is a master only to hand out what is being saved before it follows."},
 	Returning:     {"returning", false, false, "This node has restarted, and another one is the master: it must follow first."},
 	Stale:         {"stale", false, false, "This replica had missed writes of a master that was alive a moment ago."},
 	LinkLost:      {"link_down", false, false, "This replica does not hear its master, and the master lives."},

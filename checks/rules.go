@@ -22,13 +22,15 @@ var Rules = []Rule{
 	{"willing", willing},
 	{"role", role},
 	{"complete", complete},
-	{"saving", saving},
+	{"lineage", lineage},
+	{"provisional", provisional},
 	{"conflict", conflict},
 	{"isolation", isolation},
 	{"newer master", newerMaster},
 	{"newer data", newerData},
 	{"unsure", unsure},
 	{"missed", missed},
+	{"saving", saving},
 	{"able", able},
 }
 
@@ -89,11 +91,18 @@ func complete(f Facts, _ Policy) Reason {
 	return Undecided
 }
 
-// saving: a server whose snapshots fail refuses writes. On the other node the disk
-// may well be as full.
-func saving(f Facts, p Policy) Reason {
-	if f.Class == node.Misconf && p.Expect == Any {
-		return Misconfigured
+// lineage: what was copied from a stranger is not the group's data.
+func lineage(f Facts, _ Policy) Reason {
+	if f.Strange() {
+		return Stranger
+	}
+	return Undecided
+}
+
+// provisional: see demotion.preserve. It serves nobody, and has older data.
+func provisional(f Facts, _ Policy) Reason {
+	if f.Role == node.Master && f.Memory.Provisional {
+		return Preserving
 	}
 	return Undecided
 }
@@ -150,14 +159,21 @@ func newerData(f Facts, p Policy) Reason {
 	if _, found := f.Leader(p); found || f.Role != node.Replica {
 		return Undecided
 	}
+	// The better node goes first, but not for ever: where it cannot have the VIP (in
+	// maintenance, without keepalived), this one serves, and what the other has more
+	// is preserved when it follows.
+	since := f.Upstream.DownSince
+	if f.Restarted() {
+		since = f.Uptime
+	}
 	for _, peer := range f.Peers {
-		if d, ground := f.rank(peer, p); d > 0 && ground.Strong() && ground != ByLife {
+		if d, ground := f.rank(peer, p); d > 0 && ground.Strong() && ground != ByLife && (ground == ByData || since < p.BootWait) {
 			return Outranked
 		}
 	}
 	// What it missed may still come back while the master was seen a moment ago; a
 	// link that broke when the master died missed nothing.
-	if !f.Restarted() && f.Upstream.DownSince > p.BootWait/3 && f.Now.Sub(f.Memory.Newer) < p.BootWait {
+	if !f.Restarted() && f.Upstream.DownSince > p.BootWait/3 && Within(p.BootWait, f.Memory.Newer, f.Now) {
 		return Stale
 	}
 	return Undecided
@@ -176,6 +192,15 @@ func unsure(f Facts, p Policy) Reason {
 func missed(f Facts, _ Policy) Reason {
 	if f.Role == node.Replica && f.VIP == Here && f.Waiting {
 		return NotPromoted
+	}
+	return Undecided
+}
+
+// saving: a server whose snapshots fail refuses writes. On the other node the disk may
+// well be as full; so it is fit, loudly, if nothing else is wrong with it.
+func saving(f Facts, p Policy) Reason {
+	if f.Class == node.Misconf && p.Expect == Any {
+		return Misconfigured
 	}
 	return Undecided
 }
@@ -226,7 +251,7 @@ func (f Facts) nothingToLose() bool {
 // outranksAll says whether all other nodes are there and have less.
 func (f Facts) outranksAll(p Policy) bool {
 	for _, peer := range f.Peers {
-		if d, ground := f.rank(peer, p); d > 0 || !ground.Strong() || ground == ByLife {
+		if d, ground := f.rank(peer, p); d > 0 || !ground.Strong() || ground == ByLife || peer.Role == node.NoRole {
 			return false
 		}
 	}

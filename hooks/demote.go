@@ -14,8 +14,8 @@ import (
 )
 
 // fenceTime is how long writers wait after the VIP has gone, if nothing else comes
-// of it. redis-check --heal starts another run, and with it the time anew, for as
-// long as the node must not write.
+// of it. A master without the VIP that is unfit drifts, so redis-check --heal starts
+// another run, and with it the time anew, for as long as the node must not write.
 const fenceTime = time.Minute
 
 // demotion makes the local server a replica of the master, after what the master
@@ -34,13 +34,13 @@ func (d *demotion) steps() []step {
 		{name: "REPLICAOF master", run: d.follow},
 		{name: "CLIENT UNPAUSE", run: d.unpause},
 		{name: "verify replica", run: d.verify},
-		{name: "CLIENT KILL TYPE normal", run: d.disconnect},
 		{name: "CONFIG REWRITE", run: d.persist},
+		{name: "CLIENT KILL TYPE normal", run: d.disconnect},
 	}
 }
 
-// fence makes writers wait: from here on nothing is acknowledged that is neither
-// preserved nor on the master.
+// fence makes writers wait, and sends all clients to look for the VIP: from here on
+// nothing is acknowledged that is neither preserved nor on the master.
 func (d *demotion) fence(ctx context.Context, r *Record) error {
 	if err := d.look(ctx, r); err != nil {
 		return err
@@ -53,7 +53,10 @@ func (d *demotion) fence(ctx context.Context, r *Record) error {
 		r.warn(fmt.Errorf("writes go on until this is a replica: %w", err)) // before 6.2
 		return nil
 	}
-	return changed(err)
+	if err != nil {
+		return changed(err)
+	}
+	return d.disconnect(ctx, r)
 }
 
 // find picks the master among the others: one that says itself that it is one, is
@@ -97,26 +100,51 @@ func seen(peers []checks.Node) (text string) {
 func (d *demotion) preserve(ctx context.Context, r *Record) error {
 	f := r.Facts
 	switch {
-	case f.Role == node.Replica && !f.Restarted():
-		return errNothing // it has what it was sent
-	case f.Restarted() && f.Memory.Role == node.Replica && d.continues(f.Memory.ReplID):
-		return errNothing // what it loaded at its start, it was sent as well
-	case preserve.Diverge(f.Node.Facts, d.master.Facts).Safe():
+	case f.Upstream.Syncing:
+		return errNothing // half a copy is nobody's data
+	case preserve.Diverge(d.remembered(f), d.master.Facts).Safe():
 		return errNothing
 	}
-	if f.Role == node.Replica && d.Preserve != preserve.Off {
-		// A replica of nobody hands out no data (NOMASTERLINK). Its writers find a
-		// paused master instead of a replica.
-		if err := errors.Join(d.Local.Pause(ctx, fenceTime), d.Local.Promote(ctx)); err != nil {
-			return changed(err)
-		}
+	if f.Role == node.Master || d.Preserve == preserve.Off {
+		return d.save(ctx, r, d.Local, d.master, fenceTime)
 	}
-	return d.save(ctx, r, d.Local, d.master, fenceTime)
+	// A replica of nobody hands out no data (NOMASTERLINK), so for the time of the
+	// save it is a master, whose writers wait. It remembers that it is none.
+	mine := f.Memory
+	mine.Provisional, mine.At = true, time.Now()
+	if err := d.Remember(mine); err != nil {
+		return notYet("cannot remember why this node becomes a master: %w", err)
+	}
+	if err := errors.Join(d.Local.Pause(ctx, fenceTime), d.Local.Promote(ctx)); err != nil {
+		return changed(err)
+	}
+	err := d.save(ctx, r, d.Local, d.master, fenceTime)
+	if err != nil {
+		d.withdraw(ctx)
+	}
+	return err
 }
 
-// continues says whether the master's history is, or went on from, the one given.
-func (d *demotion) continues(replid string) bool {
-	return replid != "" && (replid == d.master.ReplID || replid == d.master.ReplID2)
+// nobody is where nothing listens: who follows it keeps its data and takes no writes.
+var nobody = netip.MustParseAddrPort("127.0.0.1:1")
+
+// withdraw makes the provisional master a replica of nobody again.
+func (s Settle) withdraw(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return errors.Join(s.Local.Follow(ctx, nobody), s.Local.Unpause(ctx))
+}
+
+// remembered is what this node has, with what it remembers in place of what a restart
+// made it forget: after one from an AOF the replication ID is random. A node that was
+// a replica of the very history that the master still writes has only what it was
+// sent, and the master has that. (One that the master went on from is not enough: it
+// may have restarted with less.)
+func (d *demotion) remembered(f checks.Facts) node.Facts {
+	if m := f.Memory; f.Restarted() && m.Role == node.Replica && m.ReplID == d.master.ReplID && m.Offset <= d.master.Offset {
+		f.ReplID, f.Offset = m.ReplID, m.Offset
+	}
+	return f.Node.Facts
 }
 
 func (d *demotion) follow(ctx context.Context, r *Record) error {
@@ -147,9 +175,15 @@ func (d *demotion) verify(ctx context.Context, r *Record) error {
 	return nil
 }
 
-func (d *demotion) disconnect(ctx context.Context, _ *Record) error {
+func (d *demotion) disconnect(ctx context.Context, r *Record) error {
 	_, err := d.Local.Disconnect(ctx)
-	return changed(err)
+	if again := changed(err); errors.Is(again, errNotYet) {
+		return again
+	}
+	if err != nil {
+		r.warn(fmt.Errorf("clients stay connected to this node: %w", err))
+	}
+	return nil
 }
 
 // save preserves what a node has and the winner lacks, as the policy says, and
@@ -184,10 +218,19 @@ func (s Settle) save(ctx context.Context, r *Record, from Server, winner checks.
 		return nil
 	case ctx.Err() != nil:
 		return errSuperseded
+	case node.Classify(err) == node.NoPerm:
+		return fmt.Errorf("may not preserve what %s lacks of %s; it takes no writes until that is mended: grant the ACL user +psync +sync +replconf: %w",
+			winner.Addr, from.Addr(), err)
 	default:
+		select { // a full disk does not empty itself in milliseconds
+		case <-ctx.Done():
+		case <-time.After(saveRetry):
+		}
 		return notYet("could not preserve what %s lacks of %s; it takes no writes until that is mended: %w", winner.Addr, from.Addr(), err)
 	}
 }
+
+const saveRetry = 500 * time.Millisecond
 
 // unsupported says whether a server refused a command because it is too old, or
 // has it renamed.

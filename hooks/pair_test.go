@@ -83,7 +83,7 @@ func TestDrainedHandover(t *testing.T) {
 	reached(t, r)
 	t.Logf("%d acknowledged", n)
 	isMaster(t, b)
-	isReplicaOf(t, a, b)
+	follows(t, a, b)
 	has(t, b, n)
 	if b.Do("SET", "after", "all") != "OK" {
 		t.Error("the new master takes no writes")

@@ -18,18 +18,33 @@ import (
 // persist writes the role into the server's configuration file, and reads that
 // file where it may. The role itself stands whatever comes of it: a failure is a
 // warning that says what the next restart will do, and what to mend.
+//
+// A replica whose file makes it a replica of nobody at the next start stays that:
+// CONFIG REWRITE would append a `replicaof` of the master below the include, and the
+// next start would copy that master's data before any program could look.
 func (s Settle) persist(ctx context.Context, r *Record) error {
+	f := r.Facts.Node.Facts
+	if f.Role == node.Replica && s.bootsAsNobodys(f) {
+		return errNothing
+	}
 	if err := s.Local.Persist(ctx); err != nil {
 		if again := changed(err); errors.Is(again, errNotYet) && ctx.Err() == nil {
 			return again
 		}
-		r.warn(rewriteFailed(err, r.Facts.Node.Facts))
+		r.warn(rewriteFailed(err, f))
 		return nil
 	}
-	if err := s.verifyFile(r.Facts.Node.Facts); err != nil {
+	if err := s.verifyFile(f); err != nil {
 		r.warn(err)
 	}
 	return nil
+}
+
+// bootsAsNobodys says whether the file, as it is, makes the server a replica of
+// something that is no node of the group.
+func (s Settle) bootsAsNobodys(f node.Facts) bool {
+	last, err := lastReplicaOf(f.ConfigFile, 0)
+	return err == nil && last.master != "" && !slices.Contains(s.Nodes, last.master)
 }
 
 // rewriteFailed adds to the server's words what to do about them.

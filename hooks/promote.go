@@ -34,8 +34,8 @@ func (p *promotion) steps() []step {
 		{name: "drain", run: p.drain},
 		{name: "REPLICAOF NO ONE", run: p.promote},
 		{name: "verify master", run: p.verify},
-		{name: "demote the old master", run: p.succeed, slow: true},
 		{name: "CONFIG REWRITE", run: p.persist},
+		{name: "demote the old master", run: p.succeed, slow: true},
 	}
 }
 
@@ -46,6 +46,12 @@ func (p *promotion) mayPromote(ctx context.Context, r *Record) error {
 		return err
 	}
 	verdict := checks.Judge(r.Facts, p.Policy)
+	if verdict.Reason == checks.Preserving { // a run that was killed left it so
+		if err := p.withdraw(ctx); err != nil {
+			return changed(err)
+		}
+		return notYet("%s", verdict.Reason.Sentence())
+	}
 	if !verdict.Reason.MayPromote() && !p.Force {
 		return notYet("refused (%s): %s", verdict.Reason, verdict.Reason.Sentence())
 	}
@@ -60,6 +66,11 @@ func (p *promotion) mayPromote(ctx context.Context, r *Record) error {
 func (p *promotion) pause(ctx context.Context, r *Record) error {
 	old, found := p.predecessor(r.Facts)
 	if !found {
+		for _, peer := range r.Facts.Peers {
+			if peer.Class.Answers() && peer.Role == node.NoRole {
+				r.warn(fmt.Errorf("%s lives (%s), and cannot be asked to wait: its last writes may not be here", peer.Addr, peer.Class))
+			}
+		}
 		return errNothing
 	}
 	server := p.peer(old.Addr)
@@ -164,13 +175,11 @@ func (p *promotion) demoteOld(ctx context.Context, r *Record) error {
 	case !theirs.Follows(p.Local.Addr()):
 		return fmt.Errorf("it is: %s", Describe(theirs))
 	}
-	if err := p.old.Unpause(ctx); err != nil {
+	if err := p.old.Unpause(ctx); err != nil && !unsupported(err) {
 		return err
 	}
-	if _, err := p.old.Disconnect(ctx); err != nil {
-		return err
-	}
-	return p.old.Persist(ctx)
+	_, err := p.old.Disconnect(ctx)
+	return err
 }
 
 // release lets the old master go on if nothing came of it.

@@ -97,13 +97,16 @@ func (s Settle) once(ctx context.Context, r *Record) (Outcome, error) {
 	if lock != nil {
 		lock.Publish(r.Goal)
 	}
-	if r.Goal == checks.BeMaster {
+	switch r.Goal {
+	case checks.BeMaster:
 		promotion := promotion{Settle: s}
 		defer promotion.release(ctx)
 		err = s.walk(ctx, r, promotion.steps())
-	} else {
+	case checks.BeReplica:
 		demotion := demotion{Settle: s}
 		err = s.walk(ctx, r, demotion.steps())
+	default:
+		err = errors.New("it cannot be known where the VIP is, and so not what this node should be: name it in vips")
 	}
 	if err != nil {
 		return Failed, err

@@ -11,6 +11,9 @@ import (
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
+	"redis-vip/checks/survey"
+
+	"golang.org/x/sys/unix"
 )
 
 // Flag is the track_file by which keepalived learns that this host is to give the
@@ -23,7 +26,7 @@ var ErrNoFlag = errors.New("keepalived does not track it")
 
 // Raised says whether this host is in maintenance.
 func (f Flag) Raised() (bool, error) {
-	text, err := os.ReadFile(f.Path)
+	text, err := survey.Read(f.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, fmt.Errorf("%s: %w: put the track_file of examples/active-standby/keepalived.conf into keepalived.conf, and reload", f.Path, ErrNoFlag)
@@ -34,17 +37,22 @@ func (f Flag) Raised() (bool, error) {
 	return value != "" && value != "0", nil
 }
 
-// Set raises or lowers the flag. It writes in place: keepalived watches this very
-// file.
+// Set raises or lowers the flag. It writes in place, because keepalived watches this
+// very file, and never through a link: the folder is not root's alone.
 func (f Flag) Set(raised bool) error {
 	if _, err := f.Raised(); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(f.Path, os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
 		return err
 	}
 	value := "0\n"
 	if raised {
 		value = "1\n"
 	}
-	return os.WriteFile(f.Path, []byte(value), 0o644)
+	_, err = file.WriteString(value)
+	return errors.Join(err, file.Close())
 }
 
 // Switchover moves the VIP, and with it the master, to the other node of a pair

@@ -52,6 +52,7 @@ type Facts struct {
 	ReplID2    string       `json:"replid2,omitempty"`        // the history it continued from, up to SecondOffset
 	Offset     int64        `json:"offset"`                   // master_repl_offset, bytes
 	SecondOff  int64        `json:"second_offset,omitempty"`  // second_repl_offset, bytes; -1: none
+	Backlog    bool         `json:"backlog"`                  // repl_backlog_active; without one, a master does not count its writes
 	Failover   string       `json:"failover_state,omitempty"` // master_failover_state: "no-failover" or a FAILOVER in progress
 	Upstream   Upstream     `json:"upstream,omitzero"`
 	Downstream []Downstream `json:"replicas,omitempty"`

@@ -36,6 +36,8 @@ func (f *Facts) parseInfo(text string) {
 			f.Offset = integer(value)
 		case "second_repl_offset":
 			f.SecondOff = integer(value)
+		case "repl_backlog_active":
+			f.Backlog = value == "1"
 		case "master_failover_state":
 			f.Failover = value
 		case "master_host":

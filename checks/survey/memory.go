@@ -3,6 +3,8 @@ package survey
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -14,11 +16,28 @@ import (
 // Recall reads what this node remembers of itself. A memory that is absent, or not
 // readable as one, is none: it only makes the node more careful.
 func Recall(path string) (m checks.Memory) {
-	text, err := os.ReadFile(path)
+	text, err := Read(path)
 	if err != nil || json.Unmarshal(text, &m) != nil {
 		return checks.Memory{}
 	}
 	return m
+}
+
+// most is the size of the largest file that is one of ours.
+const most = 64 << 10
+
+// Read reads a small file that programs of several users may have made. What is no
+// plain file (a pipe would keep a check waiting) is refused.
+func Read(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fmt.Errorf("%s is no plain file", path))
+	}
+	return io.ReadAll(io.LimitReader(file, most))
 }
 
 // Note writes the memory down, so that a power cut leaves the old one or the new.

@@ -37,16 +37,10 @@ type Survey struct {
 }
 
 // Brief looks at this node, and at the others only if its own facts are not
-// conclusive: a healthy check of a pair is one conversation with one Redis. Among
-// three nodes, a replica may hear another replica instead of the master and cannot
-// tell by itself.
+// conclusive.
 func (s Survey) Brief(ctx context.Context) checks.Facts {
 	f := s.own(ctx)
-	if f.Role == node.Replica { // a master with a replica is fit wherever the VIP is
-		f.VIP = s.Where()
-	}
-	f.Contested = f.Role == node.Master && marked(s.Contested, f.Now)
-	if f.Conclusive() && (len(s.Peers) < 2 || f.Role != node.Replica) {
+	if f.Conclusive() {
 		f.Memory = Recall(s.Memory)
 		return f
 	}
@@ -59,17 +53,22 @@ func (s Survey) Full(ctx context.Context) checks.Facts {
 }
 
 func (s Survey) own(ctx context.Context) checks.Facts {
-	return checks.Facts{
+	f := checks.Facts{
 		Node: checks.Node{Addr: s.Self.Addr, Order: s.Self.Order, Facts: s.Self.Look(ctx)},
+		VIP:  s.Where(),
 		Now:  time.Now(),
 	}
+	for _, peer := range s.Peers {
+		f.Group = append(f.Group, peer.Addr)
+	}
+	f.Contested = f.Role == node.Master && marked(s.Contested, f.Now)
+	return f
 }
 
 // around adds what others show, asked all at once.
 func (s Survey) around(ctx context.Context, f checks.Facts) checks.Facts {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
-	f.VIP = s.Where()
 	f.Memory = Recall(s.Memory)
 	f.Waiting = f.VIP == checks.Here && !f.Memory.Missed.IsZero() && f.Now.Sub(f.Memory.Missed) > s.Grace
 	f.Asked = true
@@ -84,7 +83,6 @@ func (s Survey) around(ctx context.Context, f checks.Facts) checks.Facts {
 	if s.VIP.Look != nil && f.VIP == checks.Absent {
 		wait.Go(func() { f.Holder = s.VIP.Look(ctx).RunID })
 	}
-	f.Contested = marked(s.Contested, f.Now)
 	wait.Wait()
 	return f
 }
@@ -111,5 +109,5 @@ func Mark(path string) error { return Replace(path, nil, false) }
 
 func marked(path string, now time.Time) bool {
 	info, err := os.Stat(path)
-	return err == nil && now.Sub(info.ModTime()) < fresh
+	return err == nil && checks.Within(fresh, info.ModTime(), now)
 }

@@ -83,6 +83,9 @@ func Diverge(a, master node.Facts) Divergence {
 		return d
 	}
 	common, reason := int64(-1), Unrelated
+	// A master that restarted and has had no replica since has no backlog, and its
+	// offset stands still whatever it takes (replication.c, replicationFeedSlaves).
+	uncounted := a.Role == node.Master && !a.Backlog
 	for _, mine := range histories(a) {
 		for _, theirs := range histories(master) {
 			if end := min(mine.end, theirs.end); mine.id == theirs.id && end > common {
@@ -92,10 +95,13 @@ func Diverge(a, master node.Facts) Divergence {
 		}
 	}
 	switch {
-	case common >= 0:
+	case common >= 0 && !uncounted:
 		d.From = common + 1
 	case a.Keys == 0:
 		reason = NoData
+	}
+	if uncounted && a.Keys > 0 {
+		reason, d.Common = Unrelated, ""
 	}
 	d.Reason = reason
 	return d

@@ -27,7 +27,7 @@ import (
 // hostile looks like a deposed master, up to PSYNC, to which it answers as it
 // likes.
 func hostile(t *testing.T, offset, backlog int64, psync func(net.Conn)) netip.AddrPort {
-	info := fmt.Sprintf("role:master\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\nmaster_repl_offset:%d\r\nsecond_repl_offset:-1\r\n"+
+	info := fmt.Sprintf("role:master\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\nmaster_repl_offset:%d\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:1\r\n"+
 		"run_id:abc\r\nrepl_backlog_size:1048576\r\nrepl_backlog_histlen:1000\r\nrepl_backlog_first_byte_offset:%d\r\ndb0:keys=5,expires=0\r\n",
 		strings.Repeat("a", 40), strings.Repeat("0", 40), offset, backlog)
 	return nodetest.Fake(t, func(conn net.Conn) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -25,7 +24,8 @@ func checkApp() *cli.App {
 		Flags: common(
 			&cli.StringFlag{Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"}, Usage: "fit only in this `ROLE`: master, replica or any"},
 			&cli.BoolFlag{Name: "heal", EnvVars: []string{"REDIS_VIP_HEAL"}, Usage: "where the role is not what the VIP asks for, start the hook that was missed"},
-			&cli.BoolFlag{Name: "settle", Hidden: true}, // what --heal starts
+			&cli.BoolFlag{Name: "settle", Hidden: true},     // what --heal starts
+			&cli.StringFlag{Name: "remember", Hidden: true}, // see rememberDetached
 		),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -41,6 +41,9 @@ func checkApp() *cli.App {
 				// stderr is /dev/null under keepalived: the journal has to know.
 				return refused(log, err)
 			}
+			if text := c.String("remember"); text != "" {
+				return seat.remember(c.Context, text)
+			}
 			if c.Bool("settle") {
 				return notify(c.Context, log, seat, seat.settle(log, "redis-check --heal", checks.NoGoal))
 			}
@@ -50,7 +53,7 @@ func checkApp() *cli.App {
 				Node:     seat.self.String(),
 				Survey:   seat.survey().Brief,
 				Policy:   policy,
-				Remember: func(m checks.Memory) error { return survey.Note(seat.memory(), m) },
+				Remember: func(m checks.Memory) error { return rememberDetached(c, m) },
 				Heal: func() error {
 					if !c.Bool("heal") {
 						return nil
@@ -118,7 +121,7 @@ func (c Check) tell(facts checks.Facts, verdict checks.Verdict) {
 	if len(c.Warnings) > 0 {
 		now += "\n" + oneLine(c.Warnings)
 	}
-	before, err := os.ReadFile(c.Last)
+	before, err := survey.Read(c.Last)
 	if err == nil && string(before) == now {
 		return
 	}

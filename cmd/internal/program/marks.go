@@ -19,7 +19,7 @@ func (c clock) Now() error {
 }
 
 func (c clock) Ago() time.Duration {
-	text, err := os.ReadFile(c.path)
+	text, err := survey.Read(c.path)
 	if err == nil {
 		if at, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 			return max(sinceBoot()-time.Duration(at), 0)

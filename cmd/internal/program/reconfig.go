@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -201,7 +200,7 @@ func (c Reconfig) Run(ctx context.Context) error {
 		}
 	}
 	now := fmt.Sprint(record.Course, record.Outcome, record.Err)
-	before, _ := os.ReadFile(c.Last)
+	before, _ := survey.Read(c.Last)
 	if c.Quiet && len(record.Actions) == 0 && string(before) == now {
 		if record.Outcome == hooks.Failed {
 			return errFailed

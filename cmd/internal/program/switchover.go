@@ -30,7 +30,7 @@ func switchoverCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM)
+			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
 			ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
 			defer cancel()
@@ -121,13 +121,18 @@ type Maintenance struct {
 
 // Run is nil when this host stands by, and will until it is put back.
 func (m Maintenance) Run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
 	defer cancel()
 	if raised, err := m.Seat.flag().Raised(); raised || err != nil {
 		return err
 	}
-	if m.Seat.where() != checks.Here {
+	switch m.Seat.where() {
+	case checks.Absent:
 		return m.Seat.flag().Set(true)
+	case checks.Unasked:
+		return errors.New("it cannot be known whether the VIP is here: name it in vips")
 	}
 	out := m.Out.App.Writer
 	move := hooks.Switchover{
