@@ -158,9 +158,9 @@ func (c Council) strangers() (n int) {
 func (c Council) said() (list error) {
 	for _, a := range c.Answers {
 		if a.Err != nil {
-			list = errors.Join(list, fmt.Errorf("Sentinel %s: %w", a.Sentinel, a.Err))
+			list = errors.Join(list, fmt.Errorf("the one at %s: %w", a.Sentinel, a.Err))
 		} else {
-			list = errors.Join(list, fmt.Errorf("Sentinel %s names %s", a.Sentinel, a.Master))
+			list = errors.Join(list, fmt.Errorf("the one at %s names %s", a.Sentinel, a.Master))
 		}
 	}
 	return list

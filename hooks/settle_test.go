@@ -304,6 +304,7 @@ func (d dying) Promote(ctx context.Context) error { return d.change(d.Redis.Prom
 func (d dying) Follow(ctx context.Context, m netip.AddrPort) error {
 	return d.change(d.Redis.Follow(ctx, m))
 }
+
 func (d dying) Pause(ctx context.Context, for_ time.Duration) error {
 	return d.change(d.Redis.Pause(ctx, for_))
 }

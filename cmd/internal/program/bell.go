@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bellPath is where redis-vip-reconcile.socket listens.
-const bellPath = "/run/redis-vip/reconcile.sock"
+// bellName is where redis-vip-reconcile.socket listens, in the run folder.
+const bellName = "reconcile.sock"
 
 // ring lets systemd start a run of reconcile that has the right to change
 // addresses, and waits until it has ended or the context has. Nothing is sent: who

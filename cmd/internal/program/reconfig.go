@@ -42,15 +42,40 @@ func reconfigApp() *cli.App {
 			case c.Bool("announce") && len(arguments) == 1:
 				return announce(c.Context, log, overrides(c), arguments[0])
 			case len(arguments) == 2 && strings.HasPrefix(arguments[0], "+"), len(arguments) == 2 && strings.HasPrefix(arguments[0], "-"):
-				return reconcile(c, log, event, false, "") // whatever happened, it may concern any group
+				return called(c, log, event, "") // whatever happened, it may concern any group
 			}
 			if err := sensible(arguments); err != nil {
 				return refused(log.With().Strs("arguments", arguments).Logger(), err)
 			}
-			return reconcile(c, log, event, false, arguments[0])
+			return called(c, log, event, arguments[0])
 		},
 	}
 }
+
+// called is what Sentinel's call comes to: the run itself, or where Sentinel's unit
+// leaves it no right to that, a ring for one that has it.
+func called(c *cli.Context, log zerolog.Logger, event, group string) error {
+	if privileged() {
+		return reconcile(c, log, event, false, group)
+	}
+	o := overrides(c)
+	o.Group = group
+	groups, _, err := config.LoadAll(o, config.Options{})
+	if err != nil {
+		return refused(log, usageError{err})
+	}
+	ctx, cancel := context.WithTimeout(c.Context, bellTimeout)
+	defer cancel()
+	if err := ring(ctx, filepath.Join(groups[0].RunDir, bellName)); err != nil {
+		log.Error().Str("event", event).Err(err).Msg("the VIP is left where it is")
+		return err
+	}
+	return nil
+}
+
+// bellTimeout is how long the script waits for the run that it rang for. That one
+// goes on by itself; Sentinel's patience ends at 60 s.
+const bellTimeout = 20 * time.Second
 
 func reconcileCommand() *cli.Command {
 	return &cli.Command{
