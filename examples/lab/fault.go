@@ -19,10 +19,9 @@ import (
 // faults makes faults, and prints what each cost.
 type faults struct {
 	Scenarios []fault.Scenario
-	Hooks     fault.Hooks
-	Programs  string // folder of the built programs
-	Parallel  int    // how many at once
-	Journal   bool   // print all that was logged, too
+	Options   fault.Options
+	Parallel  int  // how many at once
+	Journal   bool // print all that was logged, too
 	Out       io.Writer
 }
 
@@ -36,6 +35,8 @@ func faultCommand() *cli.Command {
 			&cli.BoolFlag{Name: "list", Usage: "show the names"},
 			&cli.StringFlag{Name: "hooks", Value: string(fault.Ours), Usage: "`WHOSE` programs keepalived calls: ours, or plain shell hooks (shell)"},
 			&cli.IntFlag{Name: "parallel", Value: 4, Usage: "how many faults to make at once, each on a pair of its own"},
+			&cli.BoolFlag{Name: "second", Usage: "have the node with the lower priority be the active one"},
+			&cli.DurationFlag{Name: "age", Usage: "let the pair run for that long before the fault"},
 			&cli.BoolFlag{Name: "journal", Usage: "print what all hosts logged, too"},
 		},
 		Action: func(c *cli.Context) error {
@@ -53,18 +54,18 @@ func faultCommand() *cli.Command {
 				return fmt.Errorf("%q: name one fault, or all: see fault --list", c.Args().Slice())
 			}
 			f := faults{
-				Scenarios: found, Hooks: fault.Hooks(c.String("hooks")), Parallel: max(c.Int("parallel"), 1),
-				Journal: c.Bool("journal"), Out: os.Stdout,
+				Scenarios: found, Parallel: max(c.Int("parallel"), 1), Journal: c.Bool("journal"), Out: os.Stdout,
+				Options: fault.Options{Hooks: fault.Hooks(c.String("hooks")), Second: c.Bool("second"), Age: c.Duration("age")},
 			}
 			var err error
-			switch f.Hooks {
+			switch f.Options.Hooks {
 			case fault.Ours:
-				if f.Programs, err = programsFolder(c); err != nil {
+				if f.Options.Programs, err = programsFolder(c); err != nil {
 					return err
 				}
 			case fault.Shell:
 			default:
-				return fmt.Errorf("--hooks %q: say ours or shell", f.Hooks)
+				return fmt.Errorf("--hooks %q: say ours or shell", f.Options.Hooks)
 			}
 			return f.Run(c.Context)
 		},
@@ -96,10 +97,9 @@ func (f faults) Run(ctx context.Context) error {
 		running.Go(func() {
 			defer func() { <-turn }()
 			var journal []netlab.Entry
-			r, err := fault.Run(ctx, s, fault.Options{
-				Hooks: f.Hooks, Programs: f.Programs,
-				Look: func(j *netlab.Record[netlab.Entry]) { journal = j.All() },
-			})
+			o := f.Options
+			o.Look = func(j *netlab.Record[netlab.Entry]) { journal = j.All() }
+			r, err := fault.Run(ctx, s, o)
 			printing.Lock()
 			defer printing.Unlock()
 			all = errors.Join(all, f.print(s, r, err, journal))
@@ -121,7 +121,7 @@ func (f faults) print(s fault.Scenario, r fault.Result, err error, journal []net
 	if broken != nil {
 		fmt.Fprintf(f.Out, "    not as promised: %v\n", broken)
 	}
-	if broken != nil && f.Hooks == fault.Ours {
+	if broken != nil && f.Options.Hooks == fault.Ours {
 		return fmt.Errorf("%s: %w", s.Name, broken)
 	}
 	return nil

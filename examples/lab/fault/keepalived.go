@@ -9,6 +9,10 @@ import (
 // 0.3 s for what they leave out.
 const planned = 900 * time.Millisecond
 
+// drained is how long a switchover may stop writes: 0.3 s, and what VRRP takes, which
+// is (256 - priority) / 256 s of the standby.
+const drained = 300*time.Millisecond + time.Second*(256-240)/256
+
 // keepalivedFaults are those of keepalived on the active host; Redis goes on.
 func keepalivedFaults() []Scenario {
 	return []Scenario{
@@ -19,6 +23,19 @@ func keepalivedFaults() []Scenario {
 				return s.Active.Keepalived.Stop(ctx)
 			},
 			Promises: []Promise{lost(0), outage(planned), oneAfter(0), settled(10 * time.Second)},
+		},
+		{
+			Name: "switchover", Title: "somebody switches over, under pipelined load as well",
+			Setup: Setup{Load: true},
+			Make: func(ctx context.Context, s *Stage) error {
+				if s.Hooks == Shell { // what people do who have nothing else
+					return s.Active.Keepalived.Restart(ctx)
+				}
+				out, err := s.Active.Output(ctx, "redis-vip", "switchover", "mymaster")
+				s.Note("redis-vip switchover: %q", out)
+				return err
+			},
+			Promises: []Promise{lost(0), outage(drained), oneAfter(0), settled(10 * time.Second)},
 		},
 		{
 			Name: "keepalived-killed", Title: "all of keepalived is killed on the active host: its address is left behind",

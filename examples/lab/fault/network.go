@@ -18,6 +18,14 @@ func networkFaults() []Scenario {
 			Promises: []Promise{nowhere(0), settled(15 * time.Second)},
 		},
 		{
+			Name: "split-small-backlog", Title: "the same, with a backlog too small for what is written in that time: all data has to be preserved",
+			Setup: Setup{Stubborn: true, Redis: "repl-backlog-size 32kb"},
+			Make: cut(12*time.Second, true, func(s *Stage) error {
+				return s.CutBoth(s.Active.Host, s.Standby.Host)
+			}),
+			Promises: []Promise{nowhere(0), settled(15 * time.Second)},
+		},
+		{
 			Name: "cut-off", Title: "the active host sees neither the other one nor the gateway for 15 s; clients write on both",
 			Setup: Setup{Stubborn: true, Gateway: true},
 			Make: cut(15*time.Second, true, func(s *Stage) error {

@@ -73,7 +73,7 @@ func roleFaults() []Scenario {
 				}
 				return s.back(ctx, s.Standby)
 			},
-			Promises: []Promise{nowhere(inFlight), outage(notice + 3*time.Second), settled(15 * time.Second)},
+			Promises: []Promise{nowhere(inFlight), outage(notice + 3*time.Second), oneAfter(0), settled(15 * time.Second)},
 		},
 		{
 			Name: "ring", Title: "somebody makes the master a replica of its own replica",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"redis-vip/examples/lab/ledger"
@@ -30,6 +31,14 @@ type Options struct {
 	Hooks    Hooks
 	Programs string // folder of the built programs; not for shell hooks
 
+	// Second has the second node be the active one, which has the lower priority:
+	// after a cut, keepalived gives the VIP back to the first.
+	Second bool
+
+	// Age is how long the pair has run before the fault. Nodes that have only just
+	// come up are treated with more caution than others (boot_wait).
+	Age time.Duration
+
 	// Look is called before the lab is closed, with all that it logged.
 	Look func(*netlab.Record[netlab.Entry])
 }
@@ -50,7 +59,7 @@ func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 		}
 		err = errors.Join(err, pair.Close())
 	}()
-	stage, err := open(ctx, s.Setup, pair)
+	stage, err := open(ctx, s.Setup, o, pair)
 	if err != nil {
 		return Result{}, fmt.Errorf("before the fault: %w", err)
 	}
@@ -69,20 +78,17 @@ func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 
 // open starts a pair, waits until it is whole and under load, and until the
 // standby gets what is written: for up to a second after a full copy, it does not.
-func open(ctx context.Context, setup Setup, pair *site.Site) (*Stage, error) {
-	ctx, cancel := context.WithTimeout(ctx, ready)
+func open(ctx context.Context, setup Setup, o Options, pair *site.Site) (*Stage, error) {
+	ctx, cancel := context.WithTimeout(ctx, ready+o.Age)
 	defer cancel()
-	if err := pair.Start(ctx); err != nil {
-		return nil, err
-	}
-	if err := pair.WaitReady(ctx); err != nil {
-		return nil, err
-	}
-	active, err := pair.Holder()
+	active, err := start(ctx, pair, o.Second)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Site: pair, Active: active, Standby: pair.Others(active)[0], Times: make(map[string]time.Duration)}
+	if err := rest(ctx, o.Age); err != nil {
+		return nil, err
+	}
+	s := &Stage{Site: pair, Hooks: o.Hooks, Active: active, Standby: pair.Others(active)[0], Times: make(map[string]time.Duration)}
 	s.Book = pair.Ledger(ledger.Config{})
 	s.books = []book{s.Book}
 	if setup.Stubborn {
@@ -98,6 +104,37 @@ func open(ctx context.Context, setup Setup, pair *site.Site) (*Stage, error) {
 	}
 	s.Watch = watch(ctx, pair.Nodes)
 	return s, nil
+}
+
+// start starts a pair, waits until it is whole, and returns the active node.
+func start(ctx context.Context, pair *site.Site, second bool) (*site.Node, error) {
+	if err := pair.Start(ctx); err != nil {
+		return nil, err
+	}
+	if err := pair.WaitReady(ctx); err != nil {
+		return nil, err
+	}
+	active, err := pair.Holder()
+	if err != nil || second == (active == pair.Nodes[1]) {
+		return active, err
+	}
+	other := pair.Others(active)[0]
+	if err := active.Keepalived.Stop(ctx); err != nil {
+		return nil, err
+	}
+	if err := pair.WaitHolder(ctx, other); err != nil {
+		return nil, err
+	}
+	back := time.Now()
+	if err := active.Keepalived.Start(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := pair.Journal.Wait(ctx, func(e netlab.Entry) bool {
+		return e.Host == active.Name && e.At.After(back) && strings.Contains(e.Message, "Entering BACKUP STATE")
+	}); err != nil {
+		return nil, err
+	}
+	return other, pair.WaitReady(ctx)
 }
 
 func (s *Stage) streaming(ctx context.Context) error {

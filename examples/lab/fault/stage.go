@@ -14,6 +14,7 @@ import (
 // Stage is a pair under load, on which a scenario makes its fault.
 type Stage struct {
 	*site.Site
+	Hooks           Hooks
 	Active, Standby *site.Node     // as they were before the fault
 	Book            *ledger.Ledger // of the clients that go where the VIP is
 	Watch           *Watch         // which node takes writes
@@ -59,7 +60,9 @@ func (s *Stage) took(what string, since time.Time) {
 }
 
 // last is for a fault that lasts that long.
-func (s *Stage) last(ctx context.Context, d time.Duration) error {
+func (s *Stage) last(ctx context.Context, d time.Duration) error { return rest(ctx, d) }
+
+func rest(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil

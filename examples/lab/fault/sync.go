@@ -1,8 +1,8 @@
 package fault
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +16,7 @@ import (
 const (
 	slowLoad = "key-load-delay"
 	slowSave = "rdb-key-save-delay"
-	slowTime = 5 * time.Second
+	slowTime = 4 * time.Second
 )
 
 // statusCmd is what go-redis answers with.
@@ -39,9 +39,12 @@ func syncFaults() []Scenario {
 				if err := s.Standby.Redis.Start(ctx); err != nil {
 					return err
 				}
-				return s.Active.Keepalived.Stop(ctx)
+				if err := s.Active.Keepalived.Stop(ctx); err != nil {
+					return err
+				}
+				return s.Standby.Redis.WaitAnswering(ctx)
 			},
-			Promises: []Promise{nowhere(0), oneAfter(slowTime), settled(15*time.Second + slowTime)},
+			Promises: []Promise{nowhere(0), oneAfter(slowTime), settled(15 * time.Second)},
 		},
 		{
 			Name: "promotion-mid-sync", Title: "keepalived is stopped on the active host while the standby gets a full copy",
@@ -62,13 +65,12 @@ func syncFaults() []Scenario {
 				if err := s.within(ctx, 2*patience/3, "the full copy begins", s.syncing); err != nil {
 					return err
 				}
-				s.over()
 				if err := s.Active.Keepalived.Stop(ctx); err != nil {
 					return err
 				}
-				return s.Active.Redis.ConfigSet(ctx, slowSave, "0").Err()
+				return s.within(ctx, patience, "the full copy ends", s.synced)
 			},
-			Promises: []Promise{nowhere(0), settled(15*time.Second + slowTime)},
+			Promises: []Promise{nowhere(0), settled(15 * time.Second)},
 		},
 		{
 			Name: "peer-hung", Title: "the standby's Redis hangs for 8 s",
@@ -125,12 +127,17 @@ func slow(ctx context.Context, s *Stage, setting string, set func(context.Contex
 	return save(ctx).Err()
 }
 
-// syncing is nil while the standby gets a full copy of the active node.
-func (s *Stage) syncing(ctx context.Context) error {
+// syncing waits until the standby gets a full copy, and synced until it does not.
+func (s *Stage) syncing(ctx context.Context) error { return s.copying(ctx, "1") }
+func (s *Stage) synced(ctx context.Context) error  { return s.copying(ctx, "0") }
+
+// copying waits until the standby says of a full copy what is wanted. A master says
+// nothing of it.
+func (s *Stage) copying(ctx context.Context, want string) error {
 	return netlab.Until(ctx, func(ctx context.Context) error {
 		facts, err := s.Standby.Redis.Facts(ctx)
-		if err == nil && facts["master_sync_in_progress"] != "1" {
-			err = errors.New("no full copy is under way")
+		if got := cmp.Or(facts["master_sync_in_progress"], "0"); err == nil && got != want {
+			err = fmt.Errorf("a full copy is under way: %s, not %s", got, want)
 		}
 		return err
 	})

@@ -42,6 +42,10 @@ type Options struct {
 
 	// Extra are more hosts on the same network, with nothing on them.
 	Extra []netlab.Plan
+
+	// Timer reconciles every two seconds on the nodes of Trio, as
+	// redis-vip-reconcile.timer does.
+	Timer bool
 }
 
 // Node is a host with the daemons of an architecture. Those that it does not
@@ -51,6 +55,7 @@ type Node struct {
 	Redis      *Redis
 	Keepalived *Keepalived
 	Sentinel   *Sentinel
+	Timer      *Service // reconciles every two seconds, with Options.Timer
 }
 
 // IP is the node's own address.
@@ -172,6 +177,9 @@ func (n *Node) guards() (starts []func(context.Context) error) {
 	if n.Sentinel != nil {
 		starts = append(starts, n.Sentinel.Start)
 	}
+	if n.Timer != nil {
+		starts = append(starts, n.Timer.Start)
+	}
 	return starts
 }
 
@@ -180,11 +188,11 @@ func (n *Node) guards() (starts []func(context.Context) error) {
 // calls no script for that.
 func (s *Site) firstMaster(ctx context.Context) error {
 	master := s.Nodes[0]
+	if err := master.Redis.SlaveOf(ctx, "NO", "ONE").Err(); err != nil {
+		return err
+	}
 	for _, n := range s.Nodes[1:] {
 		if err := n.Redis.SlaveOf(ctx, master.IP().String(), fmt.Sprint(redisPort)).Err(); err != nil {
-			return err
-		}
-		if err := n.Redis.ConfigRewrite(ctx).Err(); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,14 @@
+package fault
+
+import (
+	"context"
+
+	"redis-vip/examples/lab/site"
+)
+
+// Preserved are the keys in the preserved files of all nodes of a site. A file that
+// cannot be read is an error.
+func Preserved(ctx context.Context, s *site.Site) (map[string]bool, error) {
+	all, err := (&Stage{Site: s}).preserved(ctx)
+	return all.keys, err
+}
