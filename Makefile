@@ -13,7 +13,7 @@ BUILD      := CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs \
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo test lint build bench clean install-tools
+.PHONY: demo test booted lint build bench clean install-tools
 
 demo: build install-tools ## a real failover, as it happens
 	$(SUDO) bin/lab demo
@@ -26,7 +26,11 @@ install-tools: build ## what the lab needs of Debian's packages, without startin
 	@$(SUDO) bin/lab install
 
 test: lint build install-tools ## everything: units, real servers, the lab
-	$(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -timeout 15m ./...
+	$(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -timeout 15m -parallel 8 ./...
+
+booted: build ## the tests on booted Debian hosts, with the stock units
+	@$(SUDO) bin/lab install --booted
+	REDIS_VIP_BOOTED=1 $(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -count=1 -timeout 15m ./examples/lab/booted/
 
 lint:
 	@out=$$($(GO) run $(GOFUMPT) -l .) && [ -z "$$out" ] || { echo "gofumpt would change: $$out"; exit 1; }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"redis-vip/checks/node"
@@ -24,6 +25,7 @@ type Answer struct {
 	ID       string         // its own; empty where it does not say (before 6.2)
 	Master   netip.AddrPort // invalid if Err
 	Others   []netip.AddrPort
+	Failover bool // it is in the middle of one
 	Err      error
 }
 
@@ -90,6 +92,8 @@ func (c Council) Resolve(p Policy) Resolution {
 	}
 	r := Resolution{Master: master}
 	switch {
+	case master != c.Addr && c.chosen(master):
+		r.Soon, r.Why = true, errors.New("the Sentinels are in the middle of a failover, and this node is the one that they have promoted")
 	case master != c.Addr:
 		r.Course = Yield
 	case !c.Class.Answers() || c.Class == node.Loading || c.Role == node.NoRole:
@@ -133,6 +137,21 @@ func (c Council) orphaned(p Policy) (Course, error) {
 		}
 	}
 	return Mend, fmt.Errorf("the Sentinels name this node, which has restarted and follows nobody")
+}
+
+// chosen says whether this node is a master that the Sentinels have just promoted:
+// for a second they go on naming the one before. They are in the middle of a
+// failover, and that one is dead, or this one's history went on from its.
+func (c Council) chosen(before netip.AddrPort) bool {
+	if c.Role != node.Master || !slices.ContainsFunc(c.Answers, func(a Answer) bool { return a.Failover }) {
+		return false
+	}
+	for _, peer := range c.Peers {
+		if peer.Addr == before && peer.IsMaster() {
+			return c.SecondOff > 0 && c.ReplID2 == peer.ReplID
+		}
+	}
+	return true
 }
 
 // ring says whether this node hears a peer that follows it.

@@ -64,6 +64,29 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// While the Sentinels are in the middle of a failover, the node that they have just
+// promoted is not sent back.
+func TestResolveDuringAFailover(t *testing.T) {
+	s := situation{states: [2]state{master, master}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Minute, time.Minute}, lineage: aOutOfB, vip: onB}
+	f := s.facts(0)
+	named := checks.Answer{Master: addrs[1]}
+	c := checks.Council{Facts: f, Answers: []checks.Answer{named, named, {Master: addrs[1], Failover: true}}}
+	if r := c.Resolve(policy); r.Course != checks.Undecidable || !r.Soon {
+		t.Errorf("%+v", r)
+	}
+	// The deposed one is not the one that was promoted, although the failover goes on.
+	deposed := s
+	deposed.lineage = bOutOfA
+	old := deposed.facts(0)
+	if r := (checks.Council{Facts: old, Answers: c.Answers}).Resolve(policy); r.Course != checks.Yield {
+		t.Errorf("the deposed one: %+v", r)
+	}
+	c.Answers[2].Failover = false
+	if r := c.Resolve(policy); r.Course != checks.Yield {
+		t.Errorf("%+v", r)
+	}
+}
+
 // Only the host with the VIP fences itself, and only after a while.
 func TestResolveFence(t *testing.T) {
 	down := checks.Answer{Err: errors.New("unreachable")}

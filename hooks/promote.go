@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -165,7 +166,11 @@ func (p *promotion) demoteOld(ctx context.Context, r *Record) error {
 	switch {
 	case theirs.Role == node.Master:
 		if d := preserve.Diverge(theirs, r.Facts.Node.Facts); !d.Safe() {
-			if err := p.save(ctx, r, p.old, r.Facts.Node, handoverPause); err != nil {
+			err := p.save(ctx, r, p.old, r.Facts.Node, handoverPause)
+			if errors.Is(err, errSuperseded) {
+				err = fmt.Errorf("its preservation did not end within %v", p.Rest)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,13 +43,14 @@ func (s RedisSentinel) Ask(ctx context.Context, group string) checks.Answer {
 	pipe := client.Pipeline()
 	master := redis.NewStringSliceCmd(ctx, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", group)
 	others := redis.NewMapStringStringSliceCmd(ctx, "SENTINEL", "SENTINELS", group)
+	state := redis.NewMapStringStringCmd(ctx, "SENTINEL", "MASTER", group)
 	id := redis.NewStringCmd(ctx, "SENTINEL", "MYID")
-	for _, command := range []redis.Cmder{master, others, id} {
+	for _, command := range []redis.Cmder{master, others, state, id} {
 		pipe.Process(ctx, command)
 	}
 	_, failed := pipe.Exec(ctx)
 
-	a := checks.Answer{Sentinel: s.Addr(), ID: id.Val()}
+	a := checks.Answer{Sentinel: s.Addr(), ID: id.Val(), Failover: strings.Contains(state.Val()["flags"], "failover_in_progress")}
 	pair, err := master.Result()
 	switch {
 	case errors.Is(err, redis.Nil):

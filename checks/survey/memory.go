@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"redis-vip/checks"
 
@@ -40,13 +41,24 @@ func Read(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, most))
 }
 
-// Note writes the memory down, so that a power cut leaves the old one or the new.
+// Note writes the memory down, so that a power cut leaves the old one or the new. It
+// waits for the disk.
 func Note(path string, m checks.Memory) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
 	return Replace(path, text, true)
+}
+
+// Update is Note for a memory that was made out of what had been written down at
+// base. What somebody has written since knows better, and stays: a hook, say, that
+// has changed the role.
+func Update(path string, m checks.Memory, base time.Time) error {
+	if !Recall(path).At.Equal(base) {
+		return nil
+	}
+	return Note(path, m)
 }
 
 // Replace puts text into a file in one step: another run may be at it. With sync,

@@ -30,7 +30,11 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "install the Debian or Ubuntu packages that a lab needs, without starting any service",
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "booted", Usage: "and what booted hosts need"}},
 		Action: func(c *cli.Context) error {
+			if c.Bool("booted") {
+				packages = append(packages, "debootstrap", "systemd-container")
+			}
 			return install(c.Context)
 		},
 	}

@@ -85,7 +85,8 @@ func Diverge(a, master node.Facts) Divergence {
 	common, reason := int64(-1), Unrelated
 	// A master that restarted and has had no replica since has no backlog, and its
 	// offset stands still whatever it takes (replication.c, replicationFeedSlaves).
-	uncounted := a.Role == node.Master && !a.Backlog
+	// One that was made a replica of nobody since still has the second ID of a master.
+	uncounted := !a.Backlog && (a.Role == node.Master || a.SecondOff > 0)
 	for _, mine := range histories(a) {
 		for _, theirs := range histories(master) {
 			if end := min(mine.end, theirs.end); mine.id == theirs.id && end > common {

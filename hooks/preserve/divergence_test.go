@@ -40,6 +40,7 @@ func TestDiverge(t *testing.T) {
 		"the master is down":                 {facts("x", 120, none, -1, 9), node.Facts{}, preserve.Unknown, 0},
 		"the node is down":                   {node.Facts{}, facts("x", 120, none, -1, 9), preserve.Unknown, 0},
 	} {
+		test.a.Backlog = true
 		d := preserve.Diverge(test.a, test.master)
 		if d.Reason != test.reason || d.From != test.from || d.To != test.a.Offset {
 			t.Errorf("%s: %+v, want %v from %d", name, d, test.reason, test.from)
@@ -52,9 +53,24 @@ func TestDiverge(t *testing.T) {
 		if test.a.ReplID == "" {
 			continue
 		}
-		again := preserve.Diverge(facts("new", test.a.Offset, test.a.ReplID, test.a.Offset+1, test.a.Keys), test.master)
+		restored := facts("new", test.a.Offset, test.a.ReplID, test.a.Offset+1, test.a.Keys)
+		restored.Backlog = true
+		again := preserve.Diverge(restored, test.master)
 		if test.a.ReplID2 == none && (again.Safe() != d.Safe() || again.From != d.From || again.To != d.To) {
 			t.Errorf("%s: %+v, and %+v after NO ONE", name, d, again)
+		}
+	}
+}
+
+// A master that restarted and has had no replica since does not count what it takes,
+// also once it is a replica of nobody again.
+func TestDivergeWithoutBacklog(t *testing.T) {
+	a := node.Facts{ReplID: "new", Offset: 100, ReplID2: "x", SecondOff: 101, Keys: 9}
+	master := node.Facts{ReplID: "y", Offset: 150, ReplID2: "x", SecondOff: 121, Keys: 9}
+	for _, role := range []node.Role{node.Master, node.Replica} {
+		a.Role = role
+		if d := preserve.Diverge(a, master); d.Safe() || d.Reason != preserve.Unrelated {
+			t.Errorf("%v: %+v", role, d)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func checkApp() *cli.App {
 				Node:     seat.self.String(),
 				Survey:   seat.survey().Brief,
 				Policy:   policy,
-				Remember: func(m checks.Memory) error { return rememberDetached(c, m) },
+				Remember: func(m checks.Memory, base time.Time) error { return rememberDetached(c, m, base) },
 				Heal: func() error {
 					if !c.Bool("heal") {
 						return nil
@@ -80,7 +80,7 @@ type Check struct {
 	Node     string // which one it is about
 	Survey   func(context.Context) checks.Facts
 	Policy   checks.Policy
-	Remember func(checks.Memory) error
+	Remember func(m checks.Memory, base time.Time) error
 	Heal     func() error // starts the hook that was missed, and does not wait for it
 	Last     string       // file that holds the last verdict: only a change is logged
 	Warnings []error      // about the configuration; logged when they change
@@ -96,7 +96,7 @@ func (c Check) Run(ctx context.Context) error {
 	facts := c.Survey(ctx)
 	verdict := checks.Judge(facts, c.Policy)
 	if memory, changed := checks.Remember(facts, c.Policy); changed {
-		if err := c.Remember(memory); err != nil {
+		if err := c.Remember(memory, facts.Memory.At); err != nil {
 			c.Warnings = append(c.Warnings, fmt.Errorf("cannot remember what this node is, which counts after a power loss: %w", err))
 		}
 	}

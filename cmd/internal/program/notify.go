@@ -63,7 +63,8 @@ type Notify struct {
 }
 
 // Run is nil if the local Redis is what the VIP asks for. A SIGTERM, which
-// keepalived sends when it stops, ends it between two steps, with a record.
+// keepalived sends when it stops, ends it between two steps, with a record; but what
+// is being preserved is preserved to its end.
 func (n Notify) Run(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

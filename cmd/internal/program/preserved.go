@@ -185,7 +185,7 @@ func replayPreserved(c *cli.Context) error {
 		DryRun: c.Bool("dry-run"), Force: c.Bool("force"), Source: c.Bool("source"),
 		Progress: func(applied int64) { fmt.Fprintf(c.App.ErrWriter, "\r%d applied", applied) },
 	})
-	fmt.Fprint(c.App.ErrWriter, "\r")
+	fmt.Fprintln(c.App.ErrWriter)
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, report))
 	}
@@ -209,7 +209,7 @@ func printReplay(out io.Writer, r preserve.Report) {
 			fmt.Fprintf(out, "  and %d more: --json shows all\n", len(r.Conflict)-i)
 			break
 		}
-		fmt.Fprintf(out, "  conflict: %v\n", conflict)
+		fmt.Fprintf(out, "  conflict: db%d %s: %s\n", conflict.DB, conflict.Name, conflict.Cause)
 	}
 	for _, failed := range r.Failed {
 		fmt.Fprintf(out, "  failed: %s\n", failed)

@@ -17,19 +17,25 @@ import (
 // rememberDetached has another process write down what this node is. It waits for
 // the disk, which Redis may keep busy for seconds just when it saves; a health check
 // must not.
-func rememberDetached(c *cli.Context, m checks.Memory) error {
-	text, err := json.Marshal(m)
+func rememberDetached(c *cli.Context, m checks.Memory, base time.Time) error {
+	text, err := json.Marshal(note{m, base})
 	if err != nil {
 		return err
 	}
 	return detach(c, RedisCheck, "--remember", string(text))
 }
 
-// remember is that process. Where the one before it still waits for the disk, there
-// is no need for another.
+// note is a memory, and when the one was written that it was made out of.
+type note struct {
+	Memory checks.Memory `json:"memory"`
+	Base   time.Time     `json:"base"`
+}
+
+// remember is that process. Where the one before it still waits for the disk,
+// there is no need for another: the next check will see to it.
 func (s seat) remember(ctx context.Context, text string) error {
-	var m checks.Memory
-	if err := json.Unmarshal([]byte(text), &m); err != nil {
+	var n note
+	if err := json.Unmarshal([]byte(text), &n); err != nil {
 		return usage("--remember: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
@@ -40,5 +46,5 @@ func (s seat) remember(ctx context.Context, text string) error {
 		return nil
 	}
 	defer lock.Release()
-	return survey.Note(s.memory(), m)
+	return survey.Update(s.memory(), n.Memory, n.Base)
 }

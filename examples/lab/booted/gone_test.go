@@ -159,6 +159,13 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 		if names := inhabitants(t, networks); len(names) > 0 {
 			return fmt.Errorf("processes are left: %v", names)
 		}
+		// What has ended may not have been reaped.
+		for _, group := range groups(t, cmd.Process.Pid) {
+			events, err := os.ReadFile(filepath.Join(group, "cgroup.events"))
+			if err != nil || !strings.Contains(string(events), "populated 0") {
+				return fmt.Errorf("%s: %s, %v", group, events, err)
+			}
+		}
 		return nil
 	}); err != nil {
 		t.Error(err)

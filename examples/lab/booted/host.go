@@ -39,8 +39,8 @@ const (
 )
 
 // assemble prepares the root of a host, with what an installer asks for: names,
-// addresses, a machine-id. It also keeps the kernel's and systemd's first-boot
-// presets away, which would enable every service.
+// addresses, a machine-id. Without the last systemd would take this for its first
+// boot, and enable every service.
 func (h *Host) assemble(ctx context.Context, lower string) (err error) {
 	if h.group, err = h.lab.groups.host(h.Name); err != nil {
 		return err

@@ -30,7 +30,7 @@ const cache = "/var/cache/redis-vip-lab"
 const recipe = 1
 
 // Root returns a root file system with Debian 12 on it, where nothing starts by
-// itself. It is built when there is none, which takes about two minutes, and
+// itself. It is built when there is none, which takes a minute or two, and
 // kept: remove the folder to get newer packages. Two labs that need it at once
 // build it once.
 func Root(ctx context.Context) (string, error) {

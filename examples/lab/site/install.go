@@ -81,9 +81,7 @@ func (n *Node) install(o Options, from source, guard func(*Node, source) error) 
 		}
 	}
 	if o.Timer {
-		n.Timer = &Service{host: n.Host, name: "redis-vip-reconcile.timer", command: netlab.Command{
-			Args: []string{"/bin/sh", "-c", "while :; do /usr/bin/redis-vip reconcile --all --quiet; sleep 2; done"},
-		}}
+		return n.installUnits()
 	}
 	return nil
 }

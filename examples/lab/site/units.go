@@ -1,0 +1,58 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"redis-vip/examples/lab/netlab"
+)
+
+// reconcile is what redis-vip-reconcile@.service and redis-vip-reconcile.service run,
+// with the rights that they give it.
+var reconcile = netlab.Command{
+	Args: []string{"/usr/bin/redis-vip", "reconcile", "--all"},
+	User: "redis-vip", Group: "redis",
+	Ambient: []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW},
+}
+
+// installUnits plays systemd's part in packaging/systemd: a run every two seconds, and
+// one for each connection to the bell. Sentinel has no rights of its own then.
+func (n *Node) installUnits() error {
+	turn := reconcile
+	turn.Args = []string{"/bin/sh", "-c", "while :; do /usr/bin/redis-vip reconcile --all --quiet; sleep 2; done"}
+	n.Timer = &Service{host: n.Host, name: "redis-vip-reconcile.timer", command: turn}
+	if n.Sentinel != nil {
+		n.Sentinel.command.Ambient = nil
+	}
+	path := fmt.Sprintf("/proc/%d/root/run/redis-vip/reconcile.sock", n.PID())
+	bell, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		return err
+	}
+	go func() {
+		for {
+			conn, err := bell.Accept()
+			if err != nil {
+				return
+			}
+			go n.answer(conn)
+		}
+	}()
+	return nil
+}
+
+// answer runs what was rung for, and hangs up.
+func (n *Node) answer(conn net.Conn) {
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	n.Run(ctx, reconcile) // its own record says what became of it; none, and the lab is closing
+}
