@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bellName is where redis-vip-reconcile.socket listens, in the run folder.
-const bellName = "reconcile.sock"
+// bellPath is where redis-vip-reconcile.socket listens.
+const bellPath = "/run/redis-vip/reconcile.sock"
 
 // ring lets systemd start a run of reconcile that has the right to change
 // addresses, and waits until it has ended or the context has. Nothing is sent: who
@@ -40,6 +40,20 @@ func ring(ctx context.Context, path string) error {
 		return fmt.Errorf("rang %s, and the run that systemd started for it did not end in time; it goes on: see journalctl -u 'redis-vip-reconcile@*': %w", path, ctx.Err())
 	default:
 		return fmt.Errorf("rang %s: %w", path, err)
+	}
+}
+
+// answer ends the connection at path that systemd gave this process as its standard
+// input: whoever rang need not wait any longer. It does nothing if that is something
+// else.
+//
+// Ending the process is not enough: systemd keeps the connection open itself until
+// the last process of the unit has ended, and the one that repeats the announcements
+// takes five seconds (systemd 252).
+func answer(path string) {
+	name, err := unix.Getsockname(unix.Stdin)
+	if local, ok := name.(*unix.SockaddrUnix); err == nil && ok && local.Name == path {
+		unix.Shutdown(unix.Stdin, unix.SHUT_RDWR)
 	}
 }
 

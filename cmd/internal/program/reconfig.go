@@ -60,13 +60,12 @@ func called(c *cli.Context, log zerolog.Logger, event, group string) error {
 	}
 	o := overrides(c)
 	o.Group = group
-	groups, _, err := config.LoadAll(o, config.Options{})
-	if err != nil {
-		return refused(log, usageError{err})
+	if _, _, err := config.LoadAll(o, config.Options{}); err != nil {
+		return refused(log, usageError{err}) // a group that nobody knows, for one
 	}
 	ctx, cancel := context.WithTimeout(c.Context, bellTimeout)
 	defer cancel()
-	if err := ring(ctx, filepath.Join(groups[0].RunDir, bellName)); err != nil {
+	if err := ring(ctx, bellPath); err != nil {
 		log.Error().Str("event", event).Err(err).Msg("the VIP is left where it is")
 		return err
 	}
@@ -88,6 +87,7 @@ func reconcileCommand() *cli.Command {
 		),
 		Action: func(c *cli.Context) error {
 			log := journal.Open(string(SentinelReconfig), journal.Options{})
+			defer answer(bellPath)
 			switch {
 			case c.Bool("all") && c.NArg() == 0:
 				return reconcile(c, log, "redis-vip reconcile --all", c.Bool("quiet"), "")
