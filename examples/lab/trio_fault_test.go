@@ -197,3 +197,37 @@ func TestTrioSwitchReboots(t *testing.T) {
 		t.Errorf("%d acknowledged writes are nowhere", n)
 	}
 }
+
+// A switchover under load loses nothing.
+func TestTrioSwitchover(t *testing.T) {
+	ctx, trio := timed(t)
+	old := holder(t, trio)
+	book := underLoad(t, ctx, trio)
+	status, err := person(ctx, old, "switchover", "mymaster")
+	if err != nil || status.Code != 0 {
+		t.Fatalf("%v %v %s%s", status, err, status.Stdout, status.Stderr)
+	}
+	t.Logf("%s", status.Stdout)
+	if now := holder(t, trio); now == old {
+		t.Error("the VIP has not moved")
+	}
+	if err := book.WaitAcknowledged(ctx, 1000); err != nil {
+		t.Fatal(err)
+	}
+	book.Stop()
+	missing, err := book.Missing(ctx, holder(t, trio).Redis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := book.Report()
+	t.Logf("outage %v, %d acknowledged, %d lost", report.Outage.Duration(), report.Acknowledged, len(missing))
+	if len(missing) > 0 {
+		t.Errorf("%d acknowledged writes are lost", len(missing))
+	}
+	if outage := report.Outage.Duration(); outage > 3*time.Second {
+		t.Errorf("outage %v", outage)
+	}
+	if err := trio.WaitReady(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -22,11 +23,11 @@ const handoverDeadline = 15 * time.Second
 func switchoverCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "switchover",
-		Usage:     "move the VIP and the master to the other node, losing nothing; run it where the VIP is",
+		Usage:     "move the VIP and the master to another node, losing nothing; of a pair, run it where the VIP is",
 		ArgsUsage: "GROUP",
 		Flags:     common(&cli.BoolFlag{Name: "dry-run", Usage: "only check whether it could succeed"}),
 		Action: func(c *cli.Context) error {
-			move, err := switchover(c)
+			seat, err := named(c)
 			if err != nil {
 				return err
 			}
@@ -34,41 +35,69 @@ func switchoverCommand() *cli.Command {
 			defer stop()
 			ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
 			defer cancel()
-			if c.Bool("dry-run") {
-				to, err := move.Plan(ctx)
-				if err == nil {
-					fmt.Fprintf(c.App.Writer, "%s is a replica in sync and would take over\n", to.Addr)
-				}
-				return err
+			if len(seat.Sentinels) > 0 {
+				return switchSentinel(ctx, c, seat)
 			}
-			return move.Run(ctx)
+			return switchPair(ctx, c, seat)
 		},
 	}
 }
 
-// switchover is one for the group that is named.
-func switchover(c *cli.Context) (hooks.Switchover, error) {
+// named is the group that the command names, or the only one.
+func named(c *cli.Context) (seat, error) {
 	if c.NArg() > 1 {
-		return hooks.Switchover{}, usage("%s: name one group", c.Command.Name)
+		return seat{}, usage("%s: name one group, after the flags", c.Command.Name)
 	}
 	o := overrides(c)
 	if c.NArg() == 1 {
 		o.Group = c.Args().First()
 	}
-	seat, err := sit(o, false)
-	if err != nil {
-		return hooks.Switchover{}, err
-	}
+	return sit(o, false)
+}
+
+// progress says to the person what is going on, with the seconds since the start.
+func progress(c *cli.Context) func(format string, args ...any) {
 	start := time.Now()
-	return hooks.Switchover{
-		Survey: seat.survey().Full,
-		Where:  seat.where,
-		Flag:   seat.flag(),
-		Retry:  retry,
-		Say: func(format string, args ...any) {
-			fmt.Fprintf(c.App.Writer, "%6.2f s  %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
+	return func(format string, args ...any) {
+		fmt.Fprintf(c.App.Writer, "%6.2f s  %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
+	}
+}
+
+func switchPair(ctx context.Context, c *cli.Context, seat seat) error {
+	move := hooks.Switchover{Survey: seat.survey().Full, Where: seat.where, Flag: seat.flag(), Retry: retry, Say: progress(c)}
+	if !c.Bool("dry-run") {
+		return move.Run(ctx)
+	}
+	to, err := move.Plan(ctx)
+	if err == nil {
+		fmt.Fprintf(c.App.Writer, "%s is a replica in sync and would take over\n", to.Addr)
+	}
+	return err
+}
+
+func switchSentinel(ctx context.Context, c *cli.Context, seat seat) error {
+	view := seat.survey()
+	move := hooks.SentinelSwitchover{
+		Survey: view.Full,
+		Convene: func(ctx context.Context) []checks.Answer {
+			return hooks.Convene(ctx, seat.Name, seat.sentinels(), seat.sentinel)
 		},
-	}, nil
+		Failover: seat.failover,
+		Server: func(addr netip.AddrPort) hooks.Server {
+			return hooks.Redis{Endpoint: seat.endpoint(addr), Address: addr, Timeout: seat.Timeout}
+		},
+		At:    view.VIP.Look,
+		Retry: retry,
+		Say:   progress(c),
+	}
+	if !c.Bool("dry-run") {
+		return move.Run(ctx)
+	}
+	master, replicas, err := move.Plan(ctx)
+	if err == nil {
+		fmt.Fprintf(c.App.Writer, "%s is the master, and one of its %d replicas in sync would take over\n", master.Addr, len(replicas))
+	}
+	return err
 }
 
 // flag is the file that keepalived tracks.
