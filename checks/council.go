@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"redis-vip/checks/node"
@@ -25,6 +24,7 @@ type Answer struct {
 	ID       string         // its own; empty where it does not say (before 6.2)
 	Master   netip.AddrPort // invalid if Err
 	Others   []netip.AddrPort
+	Epoch    int  // config-epoch: of two answers, the higher one is the newer
 	Failover bool // it is in the middle of one
 	Err      error
 }
@@ -40,13 +40,14 @@ const (
 	Undecidable Course = iota // nothing: what is known does not say
 	Serve                     // the master is here: the VIP has to be, too
 	Mend                      // the master should be here, and Redis follows nobody: promote it
+	Succeed                   // the master should be here, and Redis still follows another one: take over from that
 	PassOn                    // the master should be here, and another node has the better data: Sentinel has to choose anew
 	Yield                     // the master is elsewhere: Redis has to follow it, the VIP has to go
 	Fence                     // nobody says who the master is, for too long: the VIP has to go, writers have to wait
 )
 
 var courses = [...]string{
-	Undecidable: "undecidable", Serve: "serve", Mend: "mend", PassOn: "pass_on", Yield: "yield", Fence: "fence",
+	Undecidable: "undecidable", Serve: "serve", Mend: "mend", Succeed: "succeed", PassOn: "pass_on", Yield: "yield", Fence: "fence",
 }
 
 func (c Course) String() string { return courses[c] }
@@ -59,6 +60,7 @@ type Resolution struct {
 	Course Course
 	Master netip.AddrPort // whom the majority names; invalid where there is none
 	Soon   bool           // undecidable now, and probably not for long: ask again
+	Else   Course         // what to do if that goes on
 	Why    error          // in words, where the course is not plain Serve or Yield
 }
 
@@ -101,7 +103,9 @@ func (c Council) Resolve(p Policy) Resolution {
 	case c.Role == node.Master:
 		r.Course = Serve
 	case c.Linked() && !c.ring():
-		r.Soon, r.Why = true, fmt.Errorf("the Sentinels name this node, %s, and its Redis is a replica of %s:%d", c.Addr, c.Upstream.Host, c.Upstream.Port)
+		// Sentinel promotes before it names; if this lasts, somebody has undone it.
+		r.Soon, r.Else = true, Succeed
+		r.Why = fmt.Errorf("the Sentinels name this node, %s, and its Redis is a replica of %s:%d", c.Addr, c.Upstream.Host, c.Upstream.Port)
 	default:
 		r.Course, r.Why = c.orphaned(p)
 	}
@@ -139,19 +143,34 @@ func (c Council) orphaned(p Policy) (Course, error) {
 	return Mend, fmt.Errorf("the Sentinels name this node, which has restarted and follows nobody")
 }
 
-// chosen says whether this node is a master that the Sentinels have just promoted:
-// for a second they go on naming the one before. They are in the middle of a
-// failover, and that one is dead, or this one's history went on from its.
+// chosen says whether this node is a master that the Sentinels have just promoted,
+// while most of them go on naming the one before. Either a Sentinel is in the middle
+// of the failover, and that one is dead or this one's history went on from its; or a
+// Sentinel has ended it, and the others have not heard.
 func (c Council) chosen(before netip.AddrPort) bool {
-	if c.Role != node.Master || !slices.ContainsFunc(c.Answers, func(a Answer) bool { return a.Failover }) {
+	if c.Role != node.Master {
 		return false
+	}
+	mine, theirs, failover := -1, -1, false
+	for _, a := range c.Answers {
+		switch {
+		case a.Err != nil:
+		case a.Master == c.Addr:
+			mine = max(mine, a.Epoch)
+		default:
+			theirs = max(theirs, a.Epoch)
+		}
+		failover = failover || a.Failover
+	}
+	if mine > theirs {
+		return true
 	}
 	for _, peer := range c.Peers {
 		if peer.Addr == before && peer.IsMaster() {
-			return c.SecondOff > 0 && c.ReplID2 == peer.ReplID
+			return failover && c.SecondOff > 0 && c.ReplID2 == peer.ReplID
 		}
 	}
-	return true
+	return failover
 }
 
 // ring says whether this node hears a peer that follows it.

@@ -74,6 +74,12 @@ func TestResolveDuringAFailover(t *testing.T) {
 	if r := c.Resolve(policy); r.Course != checks.Undecidable || !r.Soon {
 		t.Errorf("%+v", r)
 	}
+	// One has ended it, and the others have not heard.
+	told := c
+	told.Answers = []checks.Answer{named, named, {Master: addrs[0], Epoch: 1}}
+	if r := told.Resolve(policy); r.Course != checks.Undecidable || !r.Soon {
+		t.Errorf("ended: %+v", r)
+	}
 	// The deposed one is not the one that was promoted, although the failover goes on.
 	deposed := s
 	deposed.lineage = bOutOfA

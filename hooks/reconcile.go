@@ -96,6 +96,9 @@ func (c Reconcile) deliberate(ctx context.Context, r *Record) (checks.Resolution
 		switch {
 		case resolution.Course != checks.Undecidable:
 			return resolution, nil
+		case time.Since(start) > c.Patience && resolution.Else != checks.Undecidable:
+			resolution.Course, r.Course = resolution.Else, resolution.Else
+			return resolution, nil
 		case !resolution.Soon, time.Since(start) > c.Patience, ctx.Err() != nil:
 			return resolution, resolution.Why
 		}
@@ -106,14 +109,21 @@ func (c Reconcile) deliberate(ctx context.Context, r *Record) (checks.Resolution
 	}
 }
 
-// council asks the Sentinels and the nodes.
+// council asks the Sentinels and this node's Redis, and the other nodes only where
+// that leaves something to ask: the one that is to have the VIP does not wait for the
+// one that is dead.
 func (c Reconcile) council(ctx context.Context, r *Record) checks.Council {
 	answers := make(chan []checks.Answer, 1)
 	go func() { answers <- c.Convene(ctx) }()
-	r.Facts = c.Survey(ctx)
-	r.Facts.VIP = c.held()
+	r.Facts = checks.Facts{Node: checks.Node{Addr: c.Local.Addr(), Facts: c.Local.Look(ctx)}}
 	council := checks.Council{Facts: r.Facts, Answers: <-answers, FenceIn: c.FenceIn}
-	if _, _, found := council.Majority(); found {
+	named, _, found := council.Majority()
+	if !found || named != c.Local.Addr() || r.Facts.Role != node.Master {
+		r.Facts = c.Survey(ctx)
+	}
+	r.Facts.VIP = c.held()
+	council.Facts = r.Facts
+	if found {
 		if err := c.Reached.Now(); err != nil {
 			r.warn(fmt.Errorf("cannot note that the Sentinels were reached: %w", err))
 		}
@@ -138,7 +148,7 @@ func (c Reconcile) held() checks.Presence {
 // steer does what was resolved.
 func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) error {
 	switch to.Course {
-	case checks.Serve, checks.Mend:
+	case checks.Serve, checks.Mend, checks.Succeed:
 		r.Goal, c.Hint = checks.BeMaster, checks.BeMaster
 		return errors.Join(c.serve(ctx, r, to), c.move(ctx, r))
 	case checks.PassOn:
@@ -166,6 +176,15 @@ func (r *Record) act(ctx context.Context, name string, run func(context.Context)
 
 // serve makes sure that Redis is the master that the Sentinels say it is.
 func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) error {
+	if to.Course == checks.Succeed {
+		r.warn(to.Why)
+		promotion := promotion{Settle: c.Settle}
+		promotion.Force = true // the Sentinels have decided
+		defer promotion.release(ctx)
+		if err := c.walk(ctx, r, promotion.steps()); err != nil {
+			return err
+		}
+	}
 	if to.Course == checks.Mend {
 		r.warn(to.Why)
 		if err := r.act(ctx, "REPLICAOF NO ONE", c.Local.Promote); err != nil {

@@ -44,7 +44,7 @@ func TestConveneDiscovers(t *testing.T) {
 		return hooks.RedisSentinel{Endpoint: node.Endpoint{Addr: addr}, Timeout: time.Second}
 	}
 	convene := func() []checks.Answer {
-		return hooks.Convene(context.Background(), "mymaster", []hooks.Sentinel{sentinel(a), sentinel(a)}, at)
+		return hooks.Convene(context.Background(), "mymaster", netip.AddrPort{}, []hooks.Sentinel{sentinel(a), sentinel(a)}, at)
 	}
 	nodetest.Eventually(t, "three Sentinels", func() error {
 		if n := len(convene()); n != 3 {
@@ -140,7 +140,6 @@ func TestReconcileMovesTheVIP(t *testing.T) {
 		"nobody says, here": {a, b, nobody, true, true, nil, hooks.Failed},
 		"nobody says, not":  {a, b, nobody, false, false, nil, hooks.Failed},
 		"cannot add":        {a, b, naming(a), false, false, errors.New("interface is down"), hooks.Failed},
-		"not a master yet":  {b, a, naming(b), false, false, nil, hooks.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := &fakeVIP{test.here, test.fail}
@@ -150,6 +149,23 @@ func TestReconcileMovesTheVIP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// They name a node that goes on following another: it takes over from that one, and
+// nothing is lost.
+func TestReconcileSucceeds(t *testing.T) {
+	a, b := nodetest.Redis(t, "repl-backlog-size 16mb"), nodetest.Redis(t)
+	b.Follow(a)
+	w := writing(t, a)
+	v := &fakeVIP{}
+	r := reconciling(t, v, new(notes), naming(b), b, a).Run(deadline(t, 10*time.Second))
+	n := w.end()
+	if r.Outcome != hooks.Done || r.Course != checks.Succeed || !v.here {
+		t.Errorf("%v %v (%v), VIP here %v", r.Course, r.Outcome, r.Err, v.here)
+	}
+	isMaster(t, b)
+	follows(t, a, b)
+	has(t, b, n)
 }
 
 // The Sentinels have deposed this node: what it took since is saved, it follows its

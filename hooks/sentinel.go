@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"redis-vip/checks"
@@ -50,7 +48,8 @@ func (s RedisSentinel) Ask(ctx context.Context, group string) checks.Answer {
 	}
 	_, failed := pipe.Exec(ctx)
 
-	a := checks.Answer{Sentinel: s.Addr(), ID: id.Val(), Failover: strings.Contains(state.Val()["flags"], "failover_in_progress")}
+	epoch, _ := strconv.Atoi(state.Val()["config-epoch"])
+	a := checks.Answer{Sentinel: s.Addr(), ID: id.Val(), Epoch: epoch, Failover: strings.Contains(state.Val()["flags"], "failover_in_progress")}
 	pair, err := master.Result()
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -97,32 +96,49 @@ func address(host, port string) (netip.AddrPort, error) {
 const maxSentinels = 64
 
 // Convene asks the Sentinels that are known, and those that they know, all at once.
-// Each counts once, also where it is known by two addresses.
-func Convene(ctx context.Context, group string, known []Sentinel, at func(netip.AddrPort) Sentinel) []checks.Answer {
-	var answers []checks.Answer
+// Each counts once, also where it is known by two addresses. It does not wait for
+// those that are silent once more than half of all have named self: that one is in
+// haste to serve. Whoever has to yield hears them all.
+func Convene(ctx context.Context, group string, self netip.AddrPort, known []Sentinel, at func(netip.AddrPort) Sentinel) (answers []checks.Answer) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	replies := make(chan checks.Answer, maxSentinels)
+	pending := make(map[netip.AddrPort]bool)
 	asked := make(map[netip.AddrPort]bool)
+	ask := func(s Sentinel) {
+		if asked[s.Addr()] || len(asked) == maxSentinels {
+			return
+		}
+		asked[s.Addr()], pending[s.Addr()] = true, true
+		go func() { replies <- s.Ask(ctx, group) }()
+	}
+	for _, s := range known {
+		ask(s)
+	}
 	ids := make(map[string]bool)
-	for round := known; len(round) > 0 && len(asked) < maxSentinels; {
-		results := make([]checks.Answer, len(round))
-		var wait sync.WaitGroup
-		for i, s := range round {
-			asked[s.Addr()] = true
-			wait.Go(func() { results[i] = s.Ask(ctx, group) })
+	votes := make(map[netip.AddrPort]int)
+	for len(pending) > 0 {
+		a := <-replies
+		delete(pending, a.Sentinel)
+		if a.ID != "" && ids[a.ID] {
+			continue
 		}
-		wait.Wait()
-		round = nil
-		for _, a := range results {
-			if a.ID != "" && ids[a.ID] {
-				continue
-			}
-			ids[a.ID] = true
-			answers = append(answers, a)
-			for _, other := range a.Others {
-				if !asked[other] && !slices.ContainsFunc(round, func(s Sentinel) bool { return s.Addr() == other }) {
-					round = append(round, at(other))
-				}
-			}
+		ids[a.ID] = true
+		answers = append(answers, a)
+		for _, other := range a.Others {
+			ask(at(other))
 		}
+		if a.Err == nil {
+			votes[a.Master]++
+		}
+		if votes[self] > (len(answers)+len(pending))/2 {
+			break
+		}
+	}
+	for addr := range pending {
+		answers = append(answers, checks.Answer{Sentinel: addr, Err: errNotAwaited})
 	}
 	return answers
 }
+
+var errNotAwaited = errors.New("was not waited for")

@@ -62,7 +62,7 @@ func TestJournalFields(t *testing.T) {
 	log.Info().Str("group", "mymaster").Int("milliseconds", 12).Bool("vip-here", true).Dur("lag", 1500*time.Millisecond).
 		Strs("actions", []string{"NO ONE", "REWRITE"}).Str("text", "two\nlines \"quoted\" ü").Str("message_id", "m").Str("priority", "0").
 		Str("syslog_identifier", "other").Str("_pid", "1").Str("9", "nine").Interface("nil", nil).Uint64("offset", 1<<63).Msg("promoted")
-	want := record{"promoted", journal.PriInfo, map[string]string{
+	want := record{"promoted", journal.PriNotice, map[string]string{
 		"SYSLOG_IDENTIFIER": "notify-master", "GROUP": "mymaster", "MILLISECONDS": "12", "VIP_HERE": "true", "LAG": "1500",
 		"ACTIONS": `["NO ONE","REWRITE"]`, "TEXT": "two\nlines \"quoted\" ü", "X_MESSAGE_ID": "m", "X_PRIORITY": "0",
 		"X_SYSLOG_IDENTIFIER": "other", "X__PID": "1", "X_9": "nine", "NIL": "null", "OFFSET": "9223372036854775808",
@@ -99,7 +99,7 @@ func TestJournalMessage(t *testing.T) {
 func TestPriorities(t *testing.T) {
 	var f fake
 	log := logger(&sink{send: journalSend("p", f.send)})
-	want := []journal.Priority{journal.PriDebug, journal.PriDebug, journal.PriInfo, journal.PriWarning, journal.PriErr, journal.PriCrit, journal.PriCrit, journal.PriNotice, journal.PriCrit}
+	want := []journal.Priority{journal.PriDebug, journal.PriDebug, journal.PriNotice, journal.PriWarning, journal.PriErr, journal.PriCrit, journal.PriCrit, journal.PriNotice, journal.PriCrit}
 	for _, level := range []zerolog.Level{zerolog.TraceLevel, zerolog.DebugLevel, zerolog.InfoLevel, zerolog.WarnLevel, zerolog.ErrorLevel, zerolog.FatalLevel, zerolog.PanicLevel, zerolog.NoLevel, zerolog.Level(42)} {
 		log.WithLevel(level).Msg("m")
 	}
@@ -172,7 +172,7 @@ func TestSyslog(t *testing.T) {
 	log := logger(&sink{send: syslogSend("redis-check", "unixgram", path)})
 	buf := make([]byte, 64<<10)
 	for level, priority := range map[zerolog.Level]int{
-		zerolog.DebugLevel: 31, zerolog.InfoLevel: 30, zerolog.NoLevel: 29, zerolog.WarnLevel: 28,
+		zerolog.DebugLevel: 31, zerolog.InfoLevel: 29, zerolog.NoLevel: 29, zerolog.WarnLevel: 28,
 		zerolog.ErrorLevel: 27, zerolog.FatalLevel: 26, zerolog.PanicLevel: 26, zerolog.Level(42): 26,
 	} {
 		log.WithLevel(level).Str("group", "g").Msg("text")

@@ -31,7 +31,9 @@ func journalSend(program string, send sendFunc) func(zerolog.Level, []byte) erro
 	}
 }
 
-// priority never exceeds crit: emerg would be shown on every terminal.
+// priority never exceeds crit: emerg would be shown on every terminal. Info is notice:
+// a record says that something was done, and systemd's own chatter about units is info
+// (LogLevelMax= in ours leaves that out).
 func priority(level zerolog.Level) journal.Priority {
 	switch {
 	case level == zerolog.NoLevel:
@@ -39,7 +41,7 @@ func priority(level zerolog.Level) journal.Priority {
 	case level <= zerolog.DebugLevel:
 		return journal.PriDebug
 	case level == zerolog.InfoLevel:
-		return journal.PriInfo
+		return journal.PriNotice
 	case level == zerolog.WarnLevel:
 		return journal.PriWarning
 	case level == zerolog.ErrorLevel:

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -174,12 +175,16 @@ func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, 
 	for _, v := range seat.vips() {
 		addresses = append(addresses, v)
 	}
+	settle := seat.settle(log, event, checks.NoGoal)
+	view := seat.survey()
+	view.VIP.Look = nil // where the VIP is follows from who the master is, not the other way round
+	settle.Survey = view.Full
 	return Reconfig{
 		Reconcile: hooks.Reconcile{
-			Settle: seat.settle(log, event, checks.NoGoal),
+			Settle: settle,
 			Group:  seat.Name,
 			Convene: func(ctx context.Context) []checks.Answer {
-				return hooks.Convene(ctx, seat.Name, seat.sentinels(), seat.sentinel)
+				return hooks.Convene(ctx, seat.Name, seat.self, seat.sentinels(), seat.sentinel)
 			},
 			Failover: func(ctx context.Context) error { return seat.failover(ctx) },
 			VIPs:     addresses,
@@ -237,21 +242,46 @@ func (c Reconfig) Run(ctx context.Context) error {
 }
 
 // announce repeats the announcements of a group's VIPs for as long as a neighbour
-// may have missed the first, and ends early where the VIP goes away.
+// may have missed the first, and ends early where the VIP goes away. Beside that it
+// asks whether anybody else has the address: by then, whoever had it before has let
+// go of it.
 func announce(ctx context.Context, log zerolog.Logger, o config.Overrides, group string) error {
 	o.Group = group
 	seat, err := sit(o, false)
 	if err != nil {
 		return refused(log, err)
 	}
-	failures := make(chan error)
+	log = log.With().Str("group", group).Logger()
+	var busy sync.WaitGroup
 	for _, v := range seat.vips() {
-		go func() { failures <- v.Repeat(ctx, vip.RepeatTimes, vip.RepeatEvery) }()
+		busy.Go(func() {
+			if err := v.Repeat(ctx, vip.RepeatTimes, vip.RepeatEvery); err != nil {
+				log.Debug().Err(err).Msg("announcements ended early")
+			}
+		})
+		busy.Go(func() { probe(ctx, log, v) })
 	}
-	for range seat.VIPs {
-		if err := <-failures; err != nil {
-			log.Debug().Err(err).Msg("announcements ended early")
-		}
-	}
+	busy.Wait()
 	return nil
+}
+
+// probe logs who else has the address.
+func probe(ctx context.Context, log zerolog.Logger, v vip.VIP) {
+	ctx, cancel := context.WithTimeout(ctx, vip.RepeatTimes*vip.RepeatEvery)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(vip.RepeatEvery):
+	}
+	if held, err := v.Held(); err != nil || !held {
+		return
+	}
+	holder, found, err := v.Probe(ctx)
+	switch {
+	case err != nil:
+		log.Warn().Err(err).Stringer("vip", v).Msg("cannot ask whether another host has the VIP")
+	case found:
+		log.Error().Stringer("vip", v).Stringer("mac", holder).Msg("another host has the VIP too: find it by this MAC, and take the address off it")
+	}
 }

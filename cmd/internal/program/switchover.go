@@ -80,7 +80,7 @@ func switchSentinel(ctx context.Context, c *cli.Context, seat seat) error {
 	move := hooks.SentinelSwitchover{
 		Survey: view.Full,
 		Convene: func(ctx context.Context) []checks.Answer {
-			return hooks.Convene(ctx, seat.Name, seat.sentinels(), seat.sentinel)
+			return hooks.Convene(ctx, seat.Name, netip.AddrPort{}, seat.sentinels(), seat.sentinel)
 		},
 		Failover: seat.failover,
 		Server: func(addr netip.AddrPort) hooks.Server {
