@@ -26,7 +26,7 @@ install-tools: build ## what the lab needs of Debian's packages, without startin
 	@$(SUDO) bin/lab install
 
 test: lint build install-tools ## everything: units, real servers, the lab
-	$(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -timeout 15m -parallel 8 ./...
+	$(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -timeout 15m -p 1 -parallel 6 ./...
 
 booted: build ## the tests on booted Debian hosts, with the stock units
 	@$(SUDO) bin/lab install --booted

@@ -13,7 +13,6 @@ import (
 type Facts struct {
 	Node                       // this one
 	VIP       Presence         `json:"vip"`
-	Waiting   bool             `json:"-"`                // the VIP is here and the role is not, for longer than the policy's Grace
 	Group     []netip.AddrPort `json:"-"`                // the addresses of the other nodes, by the configuration
 	Asked     bool             `json:"asked"`            // whether Peers and Gateway were looked at
 	Peers     []Node           `json:"peers,omitempty"`  // the other nodes

@@ -421,7 +421,7 @@ func TestPairStale(t *testing.T) {
 func TestPairNotPromoted(t *testing.T) {
 	s := situation{states: [2]state{linked, master}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, lineage: sameEqual, vip: onA}
 	f := s.facts(0)
-	f.Waiting = true
+	f.Memory.Missed = now.Add(-policy.Grace - time.Second)
 	if v := checks.Judge(f, policy); v.Fit || v.Reason != checks.NotPromoted || !v.Drift {
 		t.Errorf("%+v", v)
 	}

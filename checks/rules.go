@@ -189,8 +189,9 @@ func unsure(f Facts, p Policy) Reason {
 }
 
 // missed: the VIP has long been here. The hook for it was lost, or failed.
-func missed(f Facts, _ Policy) Reason {
-	if f.Role == node.Replica && f.VIP == Here && f.Waiting {
+func missed(f Facts, p Policy) Reason {
+	since := f.Memory.Missed
+	if f.Role == node.Replica && f.VIP == Here && !since.IsZero() && f.Now.Sub(since) > p.Grace {
 		return NotPromoted
 	}
 	return Undecided

@@ -29,7 +29,6 @@ type Survey struct {
 	VIP      Target                 // whoever answers there; Look is nil without a VIP
 	Where    func() checks.Presence // whether the VIP is here
 	Gateway  netip.AddrPort         // zero: none
-	Grace    time.Duration          // see [checks.Policy]
 	Patience time.Duration          // for all that is not this node's own Redis
 
 	Memory    string // path of what this node remembers
@@ -70,7 +69,6 @@ func (s Survey) around(ctx context.Context, f checks.Facts) checks.Facts {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
 	f.Memory = Recall(s.Memory)
-	f.Waiting = f.VIP == checks.Here && !f.Memory.Missed.IsZero() && f.Now.Sub(f.Memory.Missed) > s.Grace
 	f.Asked = true
 	f.Peers = make([]checks.Node, len(s.Peers))
 	var wait sync.WaitGroup

@@ -26,8 +26,8 @@ func view(t *testing.T, self, peer *nodetest.Server, vip checks.Presence) (surve
 			return peer.Endpoint().Look(ctx)
 		}}},
 		Where:    func() checks.Presence { return vip },
-		Patience: 250 * time.Millisecond, Grace: time.Second,
-		Memory: filepath.Join(dir, "memory"), Contested: filepath.Join(dir, "contested"),
+		Patience: 250 * time.Millisecond,
+		Memory:   filepath.Join(dir, "memory"), Contested: filepath.Join(dir, "contested"),
 	}, &asked
 }
 

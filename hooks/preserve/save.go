@@ -55,7 +55,6 @@ type Request struct {
 	Master   node.Facts    // what that one said
 	Event    string        // why this happens, for the record
 	Stall    time.Duration // the longest silence of the node that is borne; 0 means 15 s, more than repl-diskless-sync-delay
-	NoRDB    bool          // save the missing writes or nothing: there is no time for all data
 	Progress func(Progress)
 }
 
@@ -112,7 +111,7 @@ func (s Store) Save(ctx context.Context, r Request) (File, error) {
 		return File{Meta: m}, nil // PINGs alone
 	case err == nil:
 		m.Kind, m.Counts = Suffix, counts
-	case !needsCopy(err) || r.NoRDB:
+	case !needsCopy(err):
 		return File{}, fmt.Errorf("cannot preserve %d bytes of %s: %w", m.Bytes(), r.Name, err)
 	case a.Keys == 0:
 		return File{Meta: m}, nil // its last keys are gone: there is nothing to copy

@@ -18,6 +18,7 @@ import (
 	"redis-vip/cmd/internal/config"
 	"redis-vip/cmd/internal/journal"
 	"redis-vip/hooks"
+	"redis-vip/hooks/preserve"
 	"redis-vip/hooks/vip"
 
 	"github.com/rs/zerolog"
@@ -179,6 +180,12 @@ func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, 
 	view := seat.survey()
 	view.VIP.Look = nil // where the VIP is follows from who the master is, not the other way round
 	settle.Survey = view.Full
+	save := settle.Save
+	settle.Save = func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+		ctx, cancel := context.WithTimeout(ctx, sentinelSave)
+		defer cancel()
+		return save(ctx, loss)
+	}
 	return Reconfig{
 		Reconcile: hooks.Reconcile{
 			Settle: settle,
@@ -204,6 +211,10 @@ func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, 
 // sentinelPatience is how long Sentinels may disagree: they hear of a failover within
 // milliseconds of each other, and a Redis becomes a master in as many.
 const sentinelPatience = 1500 * time.Millisecond
+
+// sentinelSave is how long a preservation may take here: the VIP waits for it, and
+// Sentinel makes the deposed master a replica itself after about ten seconds.
+const sentinelSave = 8 * time.Second
 
 // Reconfig is one run of sentinel-reconfig.
 type Reconfig struct {

@@ -135,7 +135,6 @@ func (s seat) survey() survey.Survey {
 		Self:      s.target(s.self, s.Timeout),
 		Where:     s.where,
 		Gateway:   s.Gateway,
-		Grace:     grace,
 		Patience:  s.PeerTimeout,
 		Memory:    s.memory(),
 		Contested: filepath.Join(s.RunDir, s.Name+".contested"),
