@@ -111,7 +111,7 @@ func (d *demotion) preserve(ctx context.Context, r *Record) error {
 	// A replica of nobody hands out no data (NOMASTERLINK), so for the time of the
 	// save it is a master, whose writers wait. It remembers that it is none.
 	mine := f.Memory
-	mine.Provisional, mine.At = true, time.Now()
+	mine.Provisional, mine.At = true, d.Clock.Now()
 	if err := d.Remember(mine); err != nil {
 		return notYet("cannot remember why this node becomes a master: %w", err)
 	}
@@ -130,7 +130,7 @@ var nobody = netip.MustParseAddrPort("127.0.0.1:1")
 
 // withdraw makes the provisional master a replica of nobody again.
 func (s Settle) withdraw(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	ctx, cancel := s.Clock.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	return errors.Join(s.Local.Follow(ctx, nobody), s.Local.Unpause(ctx))
 }
@@ -171,7 +171,7 @@ func (d *demotion) verify(ctx context.Context, r *Record) error {
 		return fmt.Errorf("%s said OK to REPLICAOF %s and is now: %s: something else changed it (Sentinel? another hook?)",
 			d.Local.Addr(), d.master.Addr, Describe(r.Facts.Node.Facts))
 	}
-	d.remember(r, checks.Memory{Role: node.Replica, ReplID: d.master.ReplID, Offset: r.Facts.Offset, Keys: r.Facts.Keys, At: time.Now()})
+	d.remember(r, checks.Memory{Role: node.Replica, ReplID: d.master.ReplID, Offset: r.Facts.Offset, Keys: r.Facts.Keys, At: d.Clock.Now()})
 	return nil
 }
 
@@ -193,18 +193,13 @@ func (s Settle) save(ctx context.Context, r *Record, from Server, winner checks.
 		r.warn(fmt.Errorf("preserve is off: what %s lacks of %s is lost", winner.Addr, from.Addr()))
 		return nil
 	}
-	waiting, stop := context.WithCancel(ctx)
+	waiting, stop := s.Clock.WithCancel(ctx)
 	defer stop()
-	go func() {
-		for {
-			select {
-			case <-waiting.Done():
-				return
-			case <-time.After(pause / 3):
-				from.Pause(waiting, pause)
-			}
+	s.Clock.Go(func() {
+		for s.Clock.Sleep(waiting, pause/3); waiting.Err() == nil; s.Clock.Sleep(waiting, pause/3) {
+			from.Pause(waiting, pause)
 		}
-	}()
+	})
 	file, err := s.Save(ctx, Loss{From: from.Addr(), Winner: winner, Event: r.Event})
 	switch {
 	case err == nil && file.Kind == preserve.Nothing:
@@ -222,10 +217,7 @@ func (s Settle) save(ctx context.Context, r *Record, from Server, winner checks.
 		return fmt.Errorf("may not preserve what %s lacks of %s; it takes no writes until that is mended: grant the ACL user +psync +sync +replconf: %w",
 			winner.Addr, from.Addr(), err)
 	default:
-		select { // a full disk does not empty itself in milliseconds
-		case <-ctx.Done():
-		case <-time.After(saveRetry):
-		}
+		s.Clock.Sleep(ctx, saveRetry) // a full disk does not empty itself in milliseconds
 		return notYet("could not preserve what %s lacks of %s; it takes no writes until that is mended: %w", winner.Addr, from.Addr(), err)
 	}
 }

@@ -14,11 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock serialises the hooks of one group on this host. keepalived starts them
+// Locker serialises the hooks of one group on this host. keepalived starts them
 // without waiting for each other, and in no order (keepalived#1055).
-//
-// It is a file of which the run at work locks one byte, and another to say what it
-// works for, and the run that is next in line a third. Nothing is ever written to
+type Locker interface {
+	// Acquire takes the lock. While another run has it, it waits, or gives up with
+	// [ErrInHand] as soon as the matter turns out to be in hand; goal says what this
+	// run would work for now. The context bounds the wait.
+	Acquire(ctx context.Context, goal func() checks.Goal) (Claim, error)
+}
+
+// Claim is a lock that was taken.
+type Claim interface {
+	// Publish says what the holder works for, in place of what it said before.
+	Publish(checks.Goal)
+	Release()
+}
+
+// Lock is the [Locker] of real hosts: a file of which the run at work locks
+// one byte, and another to say what it works for, and the run that is next in line a third. Nothing is ever written to
 // it: the kernel forgets the locks with the process, so a killed run leaves no
 // stale claim behind.
 type Lock struct{ Path string }
@@ -36,13 +49,10 @@ var ErrInHand = errors.New("already running")
 
 const lockPoll = 5 * time.Millisecond
 
-// Held is a lock that was taken.
-type Held struct{ file *os.File }
+type held struct{ file *os.File }
 
-// Acquire takes the lock. While another run has it, it waits, or gives up with
-// [ErrInHand] as soon as the matter turns out to be in hand; goal says what this
-// run would work for now. The context bounds the wait.
-func (l Lock) Acquire(ctx context.Context, goal func() checks.Goal) (*Held, error) {
+// Acquire takes the lock; see [Locker].
+func (l Lock) Acquire(ctx context.Context, goal func() checks.Goal) (Claim, error) {
 	file, err := open(l.Path)
 	if err != nil {
 		return nil, err
@@ -51,7 +61,7 @@ func (l Lock) Acquire(ctx context.Context, goal func() checks.Goal) (*Held, erro
 		file.Close()
 		return nil, fmt.Errorf("%s: %w", l.Path, err)
 	}
-	return &Held{file}, nil
+	return held{file}, nil
 }
 
 func wait(ctx context.Context, file *os.File, goal func() checks.Goal) error {
@@ -84,8 +94,7 @@ func wait(ctx context.Context, file *os.File, goal func() checks.Goal) error {
 	}
 }
 
-// Publish says what the holder works for, in place of what it said before.
-func (h *Held) Publish(goal checks.Goal) {
+func (h held) Publish(goal checks.Goal) {
 	for _, g := range []checks.Goal{checks.NoGoal, checks.BeMaster, checks.BeReplica} {
 		if g != goal {
 			unlock(h.file, worksFor+int64(g))
@@ -94,11 +103,8 @@ func (h *Held) Publish(goal checks.Goal) {
 	tryLock(h.file, worksFor+int64(goal)) // nobody else ever locks it without atWork
 }
 
-// Release gives the lock up. It is safe on nil, the lock that could not be opened.
-func (h *Held) Release() {
-	if h != nil {
-		h.file.Close() // closing the only descriptor drops its locks (fcntl(2), open file description locks)
-	}
+func (h held) Release() {
+	h.file.Close() // closing the only descriptor drops its locks (fcntl(2), open file description locks)
 }
 
 // open opens or creates the file so that root and keepalived's script user can

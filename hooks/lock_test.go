@@ -13,7 +13,7 @@ import (
 
 func goal(g checks.Goal) func() checks.Goal { return func() checks.Goal { return g } }
 
-func acquire(t *testing.T, l Lock, g checks.Goal, within time.Duration) (*Held, error) {
+func acquire(t *testing.T, l Lock, g checks.Goal, within time.Duration) (Claim, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

@@ -107,7 +107,7 @@ func (p *promotion) drain(ctx context.Context, r *Record) error {
 	if p.old == nil || r.Facts.Role == node.Master {
 		return errNothing
 	}
-	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	ctx, cancel := p.Clock.WithTimeout(ctx, drainTime)
 	defer cancel()
 	for {
 		theirs := p.old.Look(ctx)
@@ -115,11 +115,10 @@ func (p *promotion) drain(ctx context.Context, r *Record) error {
 		if mine.Role == node.Replica && theirs.Role == node.Master && mine.ReplID == theirs.ReplID && mine.Offset == theirs.Offset {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		p.Clock.Sleep(ctx, 2*time.Millisecond)
+		if ctx.Err() != nil {
 			r.warn(fmt.Errorf("the last writes of %s did not arrive within %v: they are preserved instead", p.old.Addr(), drainTime))
 			return nil
-		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }
@@ -141,7 +140,7 @@ func (p *promotion) verify(ctx context.Context, r *Record) error {
 			p.Local.Addr(), f.Role)
 	}
 	p.promoted = true
-	p.remember(r, checks.Memory{Role: node.Master, ReplID: f.ReplID, Offset: f.Offset, Keys: f.Keys, Online: true, At: time.Now()})
+	p.remember(r, checks.Memory{Role: node.Master, ReplID: f.ReplID, Offset: f.Offset, Keys: f.Keys, Online: true, At: p.Clock.Now()})
 	return nil
 }
 
@@ -160,7 +159,7 @@ func (p *promotion) succeed(ctx context.Context, r *Record) error {
 }
 
 func (p *promotion) demoteOld(ctx context.Context, r *Record) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Rest)
+	ctx, cancel := p.Clock.WithTimeout(ctx, p.Rest)
 	defer cancel()
 	theirs := p.old.Look(ctx)
 	switch {
@@ -192,7 +191,7 @@ func (p *promotion) release(ctx context.Context) {
 	if p.old == nil || p.promoted {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	ctx, cancel := p.Clock.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	p.old.Unpause(ctx) // or the pause ends by itself
 }

@@ -53,11 +53,11 @@ type Mark interface {
 // Run reconciles. The context is its deadline. Where it cannot know who the master
 // is, it touches nothing, until that has lasted too long.
 func (c Reconcile) Run(ctx context.Context) *Record {
-	start := time.Now()
+	start := c.Clock.Now()
 	r := &Record{Event: c.Event}
 	r.Outcome, r.Err = c.once(ctx, r)
 	r.Verdict = checks.Judge(r.Facts, c.Policy)
-	r.Took = time.Since(start)
+	r.Took = since(c.Clock, start)
 	return r
 }
 
@@ -68,12 +68,13 @@ func (c Reconcile) once(ctx context.Context, r *Record) (Outcome, error) {
 	switch {
 	case errors.Is(err, ErrInHand):
 		return AlreadyRunning, nil
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return Failed, err
 	case err != nil:
 		r.warn(fmt.Errorf("runs without a lock: %w", err))
+	default:
+		defer lock.Release()
 	}
-	defer lock.Release()
 
 	// The goal does not move with the VIP here: the VIP moves with the goal.
 	c.Where = func() checks.Presence { return checks.Unasked }
@@ -89,23 +90,20 @@ func (c Reconcile) once(ctx context.Context, r *Record) (Outcome, error) {
 
 // deliberate asks until there is something to do, or there will not be soon.
 func (c Reconcile) deliberate(ctx context.Context, r *Record) (checks.Resolution, error) {
-	start := time.Now()
+	start := c.Clock.Now()
 	for tries := 1; ; tries++ {
 		resolution := c.council(ctx, r).Resolve(c.Policy)
 		r.Course, r.Why = resolution.Course, resolution.Why
 		switch {
 		case resolution.Course != checks.Undecidable:
 			return resolution, nil
-		case time.Since(start) > c.Patience && resolution.Else != checks.Undecidable:
+		case since(c.Clock, start) > c.Patience && resolution.Else != checks.Undecidable:
 			resolution.Course, r.Course = resolution.Else, resolution.Else
 			return resolution, nil
-		case !resolution.Soon, time.Since(start) > c.Patience, ctx.Err() != nil:
+		case !resolution.Soon, since(c.Clock, start) > c.Patience, ctx.Err() != nil:
 			return resolution, resolution.Why
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(c.Retry):
-		}
+		c.Clock.Sleep(ctx, c.Retry)
 	}
 }
 
@@ -113,10 +111,11 @@ func (c Reconcile) deliberate(ctx context.Context, r *Record) (checks.Resolution
 // that leaves something to ask: the one that is to have the VIP does not wait for the
 // one that is dead.
 func (c Reconcile) council(ctx context.Context, r *Record) checks.Council {
-	answers := make(chan []checks.Answer, 1)
-	go func() { answers <- c.Convene(ctx) }()
+	var answers []checks.Answer
+	convened := c.Clock.Go(func() { answers = c.Convene(ctx) })
 	r.Facts = checks.Facts{Node: checks.Node{Addr: c.Local.Addr(), Facts: c.Local.Look(ctx)}}
-	council := checks.Council{Facts: r.Facts, Answers: <-answers, FenceIn: c.FenceIn}
+	convened()
+	council := checks.Council{Facts: r.Facts, Answers: answers, FenceIn: c.FenceIn}
 	named, _, found := council.Majority()
 	if !found || named != c.Local.Addr() || r.Facts.Role != node.Master {
 		r.Facts = c.Survey(ctx)
@@ -154,7 +153,7 @@ func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) e
 	case checks.PassOn:
 		r.Goal = checks.BeReplica
 		r.warn(to.Why)
-		return r.act(ctx, "SENTINEL FAILOVER", c.Failover)
+		return c.act(ctx, r, "SENTINEL FAILOVER", c.Failover)
 	case checks.Yield:
 		r.Goal, c.Hint = checks.BeReplica, checks.BeReplica
 		return errors.Join(c.yield(ctx, r, to), c.move(ctx, r))
@@ -167,10 +166,10 @@ func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) e
 }
 
 // act runs one action and records it.
-func (r *Record) act(ctx context.Context, name string, run func(context.Context) error) error {
-	start := time.Now()
+func (s Settle) act(ctx context.Context, r *Record, name string, run func(context.Context) error) error {
+	start := s.Clock.Now()
 	err := run(ctx)
-	r.Actions = append(r.Actions, Action{Name: name, Took: time.Since(start), Tries: 1, Err: err})
+	r.Actions = append(r.Actions, Action{Name: name, Took: since(s.Clock, start), Tries: 1, Err: err})
 	return err
 }
 
@@ -187,7 +186,7 @@ func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) e
 	}
 	if to.Course == checks.Mend {
 		r.warn(to.Why)
-		if err := r.act(ctx, "REPLICAOF NO ONE", c.Local.Promote); err != nil {
+		if err := c.act(ctx, r, "REPLICAOF NO ONE", c.Local.Promote); err != nil {
 			return err
 		}
 		if err := c.look(ctx, r); err != nil {
@@ -196,7 +195,7 @@ func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) e
 		c.persist(ctx, r)
 	}
 	if c.Fenced.IsSet() {
-		if err := r.act(ctx, "CLIENT UNPAUSE", c.Local.Unpause); err != nil && !unsupported(err) {
+		if err := c.act(ctx, r, "CLIENT UNPAUSE", c.Local.Unpause); err != nil && !unsupported(err) {
 			return err
 		}
 		return c.Fenced.Set(false)
@@ -220,7 +219,7 @@ func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) e
 		return nil // it takes no writes, and there is nobody to follow yet
 	}
 	// The VIP must not wait for a master that does not come.
-	limited, cancel := context.WithTimeout(ctx, yieldTime)
+	limited, cancel := c.Clock.WithTimeout(ctx, yieldTime)
 	defer cancel()
 	demotion := demotion{Settle: c.Settle, named: to.Master}
 	err := c.walk(limited, r, demotion.steps())
@@ -235,8 +234,8 @@ func (c Reconcile) fence(ctx context.Context, r *Record) error {
 	err := c.Fenced.Set(true)
 	if r.Facts.Role == node.Master {
 		err = errors.Join(err,
-			r.act(ctx, "CLIENT PAUSE", func(ctx context.Context) error { return c.Local.Pause(ctx, longFence) }),
-			r.act(ctx, "CLIENT KILL TYPE normal", func(ctx context.Context) error {
+			c.act(ctx, r, "CLIENT PAUSE", func(ctx context.Context) error { return c.Local.Pause(ctx, longFence) }),
+			c.act(ctx, r, "CLIENT KILL TYPE normal", func(ctx context.Context) error {
 				_, err := c.Local.Disconnect(ctx)
 				return err
 			}))
@@ -262,14 +261,14 @@ func (c Reconcile) moveOne(ctx context.Context, r *Record, vip Address) error {
 	if r.Goal == checks.BeMaster {
 		name, run = "add and announce "+vip.String(), vip.Take
 	}
-	start := time.Now()
+	start := c.Clock.Now()
 	changed, err := run(ctx)
 	if errors.Is(err, netvip.ErrNotAnnounced) {
 		r.warn(err) // it is here; who has a stale address of it finds out later
 		err = nil
 	}
 	if changed || err != nil {
-		r.Actions = append(r.Actions, Action{Name: name, Took: time.Since(start), Tries: 1, Err: err})
+		r.Actions = append(r.Actions, Action{Name: name, Took: since(c.Clock, start), Tries: 1, Err: err})
 	}
 	r.Added = r.Added || changed && r.Goal == checks.BeMaster
 	return err

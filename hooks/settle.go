@@ -24,7 +24,8 @@ type Settle struct {
 	Survey func(context.Context) checks.Facts // of everything
 	Where  func() checks.Presence             // where the VIP is now; asked before each step
 	Policy checks.Policy
-	Lock   Lock
+	Lock   Locker
+	Clock  Clock
 	Retry  time.Duration // between two tries of a step that may still succeed
 	Rest   time.Duration // what is left for the other steps after a preservation
 	Nodes  []string      // the nodes of the group, to recognise them in redis.conf
@@ -64,7 +65,7 @@ type step struct {
 // Run settles the node. The context is its deadline. The record is complete on
 // return; its Err is nil if the goal was reached, now or by another run.
 func (s Settle) Run(ctx context.Context) *Record {
-	start := time.Now()
+	start := s.Clock.Now()
 	r := &Record{Event: s.Event}
 	for {
 		r.Outcome, r.Err = s.once(ctx, r)
@@ -75,7 +76,7 @@ func (s Settle) Run(ctx context.Context) *Record {
 		}
 	}
 	r.Verdict = checks.Judge(r.Facts, s.Policy)
-	r.Took = time.Since(start)
+	r.Took = since(s.Clock, start)
 	return r
 }
 
@@ -85,12 +86,13 @@ func (s Settle) once(ctx context.Context, r *Record) (Outcome, error) {
 	case errors.Is(err, ErrInHand):
 		r.Goal = s.goal()
 		return AlreadyRunning, nil
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return Failed, err
 	case err != nil:
 		r.warn(fmt.Errorf("runs without a lock: %w", err)) // loud, not fatal: a failover matters more
+	default:
+		defer lock.Release()
 	}
-	defer lock.Release()
 
 	r.Facts.VIP = s.Where()
 	r.Goal = s.goalAt(r.Facts.VIP)
@@ -117,13 +119,13 @@ func (s Settle) once(ctx context.Context, r *Record) (Outcome, error) {
 // walk takes the steps one after the other.
 func (s Settle) walk(ctx context.Context, r *Record, steps []step) error {
 	for _, step := range steps {
-		start := time.Now()
+		start := s.Clock.Now()
 		if err := s.take(ctx, r, step); err != nil {
 			return err
 		}
-		if step.slow && time.Since(start) > s.Rest/10 { // it really took time: the others get theirs anew
+		if step.slow && since(s.Clock, start) > s.Rest/10 { // it really took time: the others get theirs anew
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), s.Rest)
+			ctx, cancel = s.Clock.WithTimeout(context.WithoutCancel(ctx), s.Rest)
 			defer cancel()
 		}
 	}
@@ -140,10 +142,9 @@ func (s Settle) take(ctx context.Context, r *Record, step step) error {
 		if !errors.Is(err, errNotYet) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		s.Clock.Sleep(ctx, s.Retry)
+		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
-		case <-time.After(s.Retry):
 		}
 	}
 }
@@ -151,17 +152,13 @@ func (s Settle) take(ctx context.Context, r *Record, step step) error {
 // patient is a context for a slow step: it has no deadline, and ends when the VIP
 // moves. What is being preserved is worth more than the hook's own deadline.
 func (s Settle) patient(ctx context.Context, goal checks.Goal) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	go func() {
-		for s.goal() == goal {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(s.Retry):
-			}
+	ctx, cancel := s.Clock.WithCancel(context.WithoutCancel(ctx))
+	s.Clock.Go(func() {
+		for ctx.Err() == nil && s.goal() == goal {
+			s.Clock.Sleep(ctx, s.Retry)
 		}
 		cancel()
-	}()
+	})
 	return ctx, cancel
 }
 
@@ -173,9 +170,9 @@ func (s Settle) try(ctx context.Context, r *Record, step step) error {
 		ctx, done = s.patient(ctx, r.Goal)
 		defer done()
 	}
-	start := time.Now()
+	start := s.Clock.Now()
 	err := step.run(ctx, r)
-	took := time.Since(start)
+	took := since(s.Clock, start)
 	idle := errors.Is(err, errNothing)
 	if idle {
 		err = nil

@@ -52,7 +52,7 @@ func settle(t *testing.T, v *vip, local *nodetest.Server, others ...*nodetest.Se
 	view := survey.Survey{Self: target(local, len(others)), Where: v.where, Patience: 250 * time.Millisecond, Memory: memory}
 	s := hooks.Settle{
 		Event: "test", Local: server(local), Where: v.where, Policy: policy,
-		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Retry: 10 * time.Millisecond, Rest: 10 * time.Second,
+		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Clock: hooks.WallClock{}, Retry: 10 * time.Millisecond, Rest: 10 * time.Second,
 		Nodes:    []string{local.Addr.String()},
 		Remember: func(m checks.Memory) error { return survey.Note(memory, m) },
 		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
@@ -329,7 +329,7 @@ func TestKilledAfterEachChange(t *testing.T) {
 				s := settle(t, at(end), b, a)
 				killed, kill := context.WithCancel(context.Background())
 				half := s
-				half.Lock.Path += ".half" // the kernel frees the lock of a killed process
+				half.Lock = hooks.Lock{Path: filepath.Join(t.TempDir(), "half")} // the kernel frees the lock of a killed process
 				left := changes
 				half.Local = dying{server(b), &left, kill}
 				ended := make(chan struct{})
@@ -419,7 +419,7 @@ func TestServerThatKnowsOnlySlaveof(t *testing.T) {
 func TestWithoutALockItStillRuns(t *testing.T) {
 	a := nodetest.Redis(t, "replicaof 127.0.0.1 1")
 	s := settle(t, at(checks.Here), a)
-	s.Lock.Path = filepath.Join(t.TempDir(), "none", "lock")
+	s.Lock = hooks.Lock{Path: filepath.Join(t.TempDir(), "none", "lock")}
 	r := run(t, s, 5*time.Second)
 	if r.Outcome != hooks.Done || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0].Error(), "install -d") {
 		t.Errorf("%v %v %v", r.Outcome, r.Err, r.Warnings)

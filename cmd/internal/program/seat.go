@@ -176,6 +176,7 @@ func (s seat) settle(log zerolog.Logger, event string, hint checks.Goal) hooks.S
 		Where:    s.where,
 		Policy:   s.policy(),
 		Lock:     s.lock(),
+		Clock:    hooks.WallClock{},
 		Retry:    retry,
 		Rest:     s.HookTimeout,
 		Nodes:    texts(s.Nodes),
