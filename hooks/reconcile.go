@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/clock"
 	"redis-vip/checks/node"
 	netvip "redis-vip/hooks/vip"
 )
@@ -57,7 +58,7 @@ func (c Reconcile) Run(ctx context.Context) *Record {
 	r := &Record{Event: c.Event}
 	r.Outcome, r.Err = c.once(ctx, r)
 	r.Verdict = checks.Judge(r.Facts, c.Policy)
-	r.Took = since(c.Clock, start)
+	r.Took = clock.Since(c.Clock, start)
 	return r
 }
 
@@ -97,10 +98,10 @@ func (c Reconcile) deliberate(ctx context.Context, r *Record) (checks.Resolution
 		switch {
 		case resolution.Course != checks.Undecidable:
 			return resolution, nil
-		case since(c.Clock, start) > c.Patience && resolution.Else != checks.Undecidable:
+		case clock.Since(c.Clock, start) > c.Patience && resolution.Else != checks.Undecidable:
 			resolution.Course, r.Course = resolution.Else, resolution.Else
 			return resolution, nil
-		case !resolution.Soon, since(c.Clock, start) > c.Patience, ctx.Err() != nil:
+		case !resolution.Soon, clock.Since(c.Clock, start) > c.Patience, ctx.Err() != nil:
 			return resolution, resolution.Why
 		}
 		c.Clock.Sleep(ctx, c.Retry)
@@ -169,7 +170,7 @@ func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) e
 func (s Settle) act(ctx context.Context, r *Record, name string, run func(context.Context) error) error {
 	start := s.Clock.Now()
 	err := run(ctx)
-	r.Actions = append(r.Actions, Action{Name: name, Took: since(s.Clock, start), Tries: 1, Err: err})
+	r.Actions = append(r.Actions, Action{Name: name, Took: clock.Since(s.Clock, start), Tries: 1, Err: err})
 	return err
 }
 
@@ -268,7 +269,7 @@ func (c Reconcile) moveOne(ctx context.Context, r *Record, vip Address) error {
 		err = nil
 	}
 	if changed || err != nil {
-		r.Actions = append(r.Actions, Action{Name: name, Took: since(c.Clock, start), Tries: 1, Err: err})
+		r.Actions = append(r.Actions, Action{Name: name, Took: clock.Since(c.Clock, start), Tries: 1, Err: err})
 	}
 	r.Added = r.Added || changed && r.Goal == checks.BeMaster
 	return err

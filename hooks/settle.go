@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/clock"
 	"redis-vip/checks/node"
 	"redis-vip/hooks/preserve"
 )
@@ -25,7 +26,7 @@ type Settle struct {
 	Where  func() checks.Presence             // where the VIP is now; asked before each step
 	Policy checks.Policy
 	Lock   Locker
-	Clock  Clock
+	Clock  clock.Clock
 	Retry  time.Duration // between two tries of a step that may still succeed
 	Rest   time.Duration // what is left for the other steps after a preservation
 	Nodes  []string      // the nodes of the group, to recognise them in redis.conf
@@ -76,7 +77,7 @@ func (s Settle) Run(ctx context.Context) *Record {
 		}
 	}
 	r.Verdict = checks.Judge(r.Facts, s.Policy)
-	r.Took = since(s.Clock, start)
+	r.Took = clock.Since(s.Clock, start)
 	return r
 }
 
@@ -123,7 +124,7 @@ func (s Settle) walk(ctx context.Context, r *Record, steps []step) error {
 		if err := s.take(ctx, r, step); err != nil {
 			return err
 		}
-		if step.slow && since(s.Clock, start) > s.Rest/10 { // it really took time: the others get theirs anew
+		if step.slow && clock.Since(s.Clock, start) > s.Rest/10 { // it really took time: the others get theirs anew
 			var cancel context.CancelFunc
 			ctx, cancel = s.Clock.WithTimeout(context.WithoutCancel(ctx), s.Rest)
 			defer cancel()
@@ -172,7 +173,7 @@ func (s Settle) try(ctx context.Context, r *Record, step step) error {
 	}
 	start := s.Clock.Now()
 	err := step.run(ctx, r)
-	took := since(s.Clock, start)
+	took := clock.Since(s.Clock, start)
 	idle := errors.Is(err, errNothing)
 	if idle {
 		err = nil

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/clock"
 	"redis-vip/checks/node"
 	"redis-vip/checks/node/nodetest"
 	"redis-vip/checks/survey"
@@ -49,10 +50,10 @@ func settle(t *testing.T, v *vip, local *nodetest.Server, others ...*nodetest.Se
 	target := func(s *nodetest.Server, order int) survey.Target {
 		return survey.Target{Addr: s.Addr, Order: order, Look: server(s).Look}
 	}
-	view := survey.Survey{Self: target(local, len(others)), Where: v.where, Patience: 250 * time.Millisecond, Memory: memory}
+	view := survey.Survey{Self: target(local, len(others)), Where: v.where, Patience: 250 * time.Millisecond, Clock: clock.Wall{}, Recall: survey.File(memory), Contested: survey.Marked(filepath.Join(dir, "contested"))}
 	s := hooks.Settle{
 		Event: "test", Local: server(local), Where: v.where, Policy: policy,
-		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Clock: hooks.WallClock{}, Retry: 10 * time.Millisecond, Rest: 10 * time.Second,
+		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Clock: clock.Wall{}, Retry: 10 * time.Millisecond, Rest: 10 * time.Second,
 		Nodes:    []string{local.Addr.String()},
 		Remember: func(m checks.Memory) error { return survey.Note(memory, m) },
 		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {

@@ -14,6 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// File is where this node remembers: [Recall] from path.
+func File(path string) func() checks.Memory {
+	return func() checks.Memory { return Recall(path) }
+}
+
 // Recall reads what this node remembers of itself. A memory that is absent, or not
 // readable as one, is none: it only makes the node more careful.
 func Recall(path string) (m checks.Memory) {

@@ -8,10 +8,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/clock"
 	"redis-vip/checks/node"
 )
 
@@ -28,11 +28,12 @@ type Survey struct {
 	Peers    []Target
 	VIP      Target                 // whoever answers there; Look is nil without a VIP
 	Where    func() checks.Presence // whether the VIP is here
-	Gateway  netip.AddrPort         // zero: none
 	Patience time.Duration          // for all that is not this node's own Redis
+	Clock    clock.Clock
 
-	Memory    string // path of what this node remembers
-	Contested string // path of the mark that keepalived heard another announce the VIP; see [Mark]
+	Gateway   func(context.Context) checks.Reach // nil: none; see [Endpoint]
+	Recall    func() checks.Memory               // what this node remembers; see [File]
+	Contested func(now time.Time) bool           // whether keepalived has just heard another announce the VIP; see [Marked]
 }
 
 // Brief looks at this node, and at the others only if its own facts are not
@@ -40,7 +41,7 @@ type Survey struct {
 func (s Survey) Brief(ctx context.Context) checks.Facts {
 	f := s.own(ctx)
 	if f.Conclusive() {
-		f.Memory = Recall(s.Memory)
+		f.Memory = s.Recall()
 		return f
 	}
 	return s.around(ctx, f)
@@ -55,47 +56,53 @@ func (s Survey) own(ctx context.Context) checks.Facts {
 	f := checks.Facts{
 		Node: checks.Node{Addr: s.Self.Addr, Order: s.Self.Order, Facts: s.Self.Look(ctx)},
 		VIP:  s.Where(),
-		Now:  time.Now(),
+		Now:  s.Clock.Now(),
 	}
 	for _, peer := range s.Peers {
 		f.Group = append(f.Group, peer.Addr)
 	}
-	f.Contested = f.Role == node.Master && marked(s.Contested, f.Now)
+	f.Contested = f.Role == node.Master && s.Contested(f.Now)
 	return f
 }
 
 // around adds what others show, asked all at once.
 func (s Survey) around(ctx context.Context, f checks.Facts) checks.Facts {
-	ctx, cancel := context.WithTimeout(ctx, s.Patience)
+	ctx, cancel := s.Clock.WithTimeout(ctx, s.Patience)
 	defer cancel()
-	f.Memory = Recall(s.Memory)
+	f.Memory = s.Recall()
 	f.Asked = true
 	f.Peers = make([]checks.Node, len(s.Peers))
-	var wait sync.WaitGroup
+	var pending []func()
+	ask := func(question func()) { pending = append(pending, s.Clock.Go(question)) }
 	for i, peer := range s.Peers {
-		wait.Go(func() { f.Peers[i] = checks.Node{Addr: peer.Addr, Order: peer.Order, Facts: peer.Look(ctx)} })
+		ask(func() { f.Peers[i] = checks.Node{Addr: peer.Addr, Order: peer.Order, Facts: peer.Look(ctx)} })
 	}
-	if s.Gateway.IsValid() {
-		wait.Go(func() { f.Gateway = reach(ctx, s.Gateway) })
+	if s.Gateway != nil {
+		ask(func() { f.Gateway = s.Gateway(ctx) })
 	}
 	if s.VIP.Look != nil && f.VIP == checks.Absent {
-		wait.Go(func() { f.Holder = s.VIP.Look(ctx).RunID })
+		ask(func() { f.Holder = s.VIP.Look(ctx).RunID })
 	}
-	wait.Wait()
+	for _, wait := range pending {
+		wait()
+	}
 	return f
 }
 
-// reach says whether anything answers at a TCP endpoint. A refusal is an answer.
-func reach(ctx context.Context, addr netip.AddrPort) checks.Reach {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr.String())
-	if err == nil {
-		conn.Close()
-		return checks.GatewayAnswers
+// Endpoint is a gateway: a TCP endpoint that answers as long as this host is not cut
+// off. A refusal is an answer.
+func Endpoint(addr netip.AddrPort) func(context.Context) checks.Reach {
+	return func(ctx context.Context) checks.Reach {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr.String())
+		if err == nil {
+			conn.Close()
+			return checks.GatewayAnswers
+		}
+		if node.Classify(err) == node.Refused {
+			return checks.GatewayAnswers
+		}
+		return checks.GatewaySilent
 	}
-	if node.Classify(err) == node.Refused {
-		return checks.GatewayAnswers
-	}
-	return checks.GatewaySilent
 }
 
 // fresh is how long a mark counts. keepalived repeats its call every second, for as
@@ -105,7 +112,10 @@ const fresh = 5 * time.Second
 // Mark notes that keepalived has just heard another node announce the VIP.
 func Mark(path string) error { return Replace(path, nil, false) }
 
-func marked(path string, now time.Time) bool {
-	info, err := os.Stat(path)
-	return err == nil && checks.Within(fresh, info.ModTime(), now)
+// Marked says whether that was noted a moment ago.
+func Marked(path string) func(now time.Time) bool {
+	return func(now time.Time) bool {
+		info, err := os.Stat(path)
+		return err == nil && checks.Within(fresh, info.ModTime(), now)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/clock"
 	"redis-vip/checks/node"
 	"redis-vip/checks/node/nodetest"
 	"redis-vip/checks/survey"
@@ -27,7 +28,8 @@ func view(t *testing.T, self, peer *nodetest.Server, vip checks.Presence) (surve
 		}}},
 		Where:    func() checks.Presence { return vip },
 		Patience: 250 * time.Millisecond,
-		Memory:   filepath.Join(dir, "memory"), Contested: filepath.Join(dir, "contested"),
+		Clock:    clock.Wall{},
+		Recall:   survey.File(filepath.Join(dir, "memory")), Contested: survey.Marked(filepath.Join(dir, "contested")),
 	}, &asked
 }
 
@@ -75,7 +77,7 @@ func TestSilenceIsBounded(t *testing.T) {
 	peer.Signal(syscall.SIGSTOP)
 	s, _ := view(t, self, peer, checks.Absent)
 	s.VIP = s.Peers[0]
-	s.Gateway = peer.Addr // connects, as a stopped process's listener does
+	s.Gateway = survey.Endpoint(peer.Addr) // connects, as a stopped process's listener does
 	start := time.Now()
 	f := brief(t, s)
 	if took := time.Since(start); took > s.Patience+300*time.Millisecond {
@@ -92,7 +94,7 @@ func TestGateway(t *testing.T) {
 	if f := brief(t, s); f.Gateway != checks.NoGateway {
 		t.Errorf("none is configured: %v", f.Gateway)
 	}
-	s.Gateway = nodetest.FreePort(t) // refuses
+	s.Gateway = survey.Endpoint(nodetest.FreePort(t)) // refuses
 	if f := brief(t, s); f.Gateway != checks.GatewayAnswers {
 		t.Errorf("a refusal is an answer: %v", f.Gateway)
 	}
@@ -123,17 +125,19 @@ func TestMemory(t *testing.T) {
 func TestMark(t *testing.T) {
 	self, peer := nodetest.Redis(t), nodetest.Redis(t)
 	s, _ := view(t, self, peer, checks.Here)
+	path := filepath.Join(t.TempDir(), "contested")
+	s.Contested = survey.Marked(path)
 	if brief(t, s).Contested {
 		t.Error("contested without a mark")
 	}
-	if err := survey.Mark(s.Contested); err != nil {
+	if err := survey.Mark(path); err != nil {
 		t.Fatal(err)
 	}
 	if !brief(t, s).Contested {
 		t.Error("not contested in spite of the mark")
 	}
 	old := time.Now().Add(-time.Minute)
-	if err := os.Chtimes(s.Contested, old, old); err != nil {
+	if err := os.Chtimes(path, old, old); err != nil {
 		t.Fatal(err)
 	}
 	if brief(t, s).Contested {

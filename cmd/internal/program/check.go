@@ -50,16 +50,18 @@ func checkApp() *cli.App {
 			policy := seat.policy()
 			policy.Expect = expect
 			return Check{
-				Node:     seat.self.String(),
-				Survey:   seat.survey().Brief,
-				Policy:   policy,
-				Remember: func(m checks.Memory, base time.Time) error { return rememberDetached(c, m, base) },
-				Heal: func() error {
-					if !c.Bool("heal") {
-						return nil
-					}
-					return detach(c, RedisCheck, "--settle")
+				Inspection: hooks.Inspection{
+					Survey:   seat.survey().Brief,
+					Policy:   policy,
+					Remember: func(m checks.Memory, base time.Time) error { return rememberDetached(c, m, base) },
+					Heal: func() error {
+						if !c.Bool("heal") {
+							return nil
+						}
+						return detach(c, RedisCheck, "--settle")
+					},
 				},
+				Node:     seat.self.String(),
 				Last:     filepath.Join(seat.RunDir, seat.Name+".verdict"),
 				Warnings: seat.warnings,
 				Log:      log.With().Str("group", seat.Name).Logger(),
@@ -77,15 +79,12 @@ func refused(log zerolog.Logger, err error) error {
 
 // Check is one run of redis-check.
 type Check struct {
-	Node     string // which one it is about
-	Survey   func(context.Context) checks.Facts
-	Policy   checks.Policy
-	Remember func(m checks.Memory, base time.Time) error
-	Heal     func() error // starts the hook that was missed, and does not wait for it
-	Last     string       // file that holds the last verdict: only a change is logged
-	Warnings []error      // about the configuration; logged when they change
-	Log      zerolog.Logger
-	Timeout  time.Duration // of the whole run
+	Inspection hooks.Inspection
+	Node       string  // which one it is about
+	Last       string  // file that holds the last verdict: only a change is logged
+	Warnings   []error // about the configuration; logged when they change
+	Log        zerolog.Logger
+	Timeout    time.Duration // of the whole run
 }
 
 // Run is nil if the node is fit. It opens no log unless something has changed.
@@ -93,18 +92,8 @@ func (c Check) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 
-	facts := c.Survey(ctx)
-	verdict := checks.Judge(facts, c.Policy)
-	if memory, changed := checks.Remember(facts, c.Policy); changed {
-		if err := c.Remember(memory, facts.Memory.At); err != nil {
-			c.Warnings = append(c.Warnings, fmt.Errorf("cannot remember what this node is, which counts after a power loss: %w", err))
-		}
-	}
-	if verdict.Drift {
-		if err := c.Heal(); err != nil {
-			c.Warnings = append(c.Warnings, fmt.Errorf("cannot start the missed hook: %w", err))
-		}
-	}
+	facts, verdict, problems := c.Inspection.Run(ctx)
+	c.Warnings = append(c.Warnings, problems...)
 	c.tell(facts, verdict)
 	if !verdict.Fit {
 		return errUnfit

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"redis-vip/checks"
-	"redis-vip/checks/node"
 	"redis-vip/checks/survey"
 	"redis-vip/cmd/internal/journal"
 	"redis-vip/hooks"
@@ -25,11 +24,12 @@ func contestedCommand() *cli.Command {
 			if err != nil {
 				return refused(log, err)
 			}
-			view := seat.survey()
 			return Contested{
-				Mark:    func() error { return survey.Mark(view.Contested) },
-				Survey:  view.Full,
-				Local:   seat.local(),
+				Contest: hooks.Contest{
+					Mark:   func() error { return survey.Mark(seat.contested()) },
+					Survey: seat.survey().Full,
+					Local:  seat.local(),
+				},
 				Log:     log.With().Str("group", seat.Name).Logger(),
 				Timeout: seat.Timeout,
 			}.Run(c.Context)
@@ -37,39 +37,23 @@ func contestedCommand() *cli.Command {
 	}
 }
 
-// Contested is one call of keepalived's notify_master_rx_lower_pri. keepalived makes
-// it every second for as long as it is MASTER and hears a node of lower priority
-// that is MASTER too.
-//
-// Where the other node can be talked to, the two will agree, and this is nothing.
-// Where it cannot, what this node sends gets lost: the other one serves, and this
-// one must not. redis-check sees the mark and gives the VIP up; until then writers
-// wait.
+// Contested is one call of redis-vip contested.
 type Contested struct {
-	Mark    func() error
-	Survey  func(context.Context) checks.Facts
-	Local   hooks.Server
+	Contest hooks.Contest
 	Log     zerolog.Logger
 	Timeout time.Duration
 }
 
-// contestedPause outlasts the time to the next call.
-const contestedPause = 4 * time.Second
-
-// Run marks the VIP as contested and, where the other node is silent, pauses writes.
+// Run logs what came of it.
 func (c Contested) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	if err := c.Mark(); err != nil {
-		c.Log.Error().Err(err).Msg("cannot mark the VIP as contested")
+	verdict, mark, pause := c.Contest.Run(ctx)
+	if mark != nil {
+		c.Log.Error().Err(mark).Msg("cannot mark the VIP as contested")
 	}
-	facts := c.Survey(ctx)
-	facts.Contested = true
-	verdict := checks.Judge(facts, checks.Policy{})
-	if verdict.Reason != checks.Contested || facts.Role != node.Master {
-		return nil
+	if verdict.Reason == checks.Contested {
+		c.Log.Warn().AnErr("pause", pause).Stringer("reason", verdict.Reason).Msg(verdict.Reason.Sentence() + " Writers wait.")
 	}
-	err := c.Local.Pause(ctx, contestedPause)
-	c.Log.Warn().AnErr("pause", err).Stringer("reason", verdict.Reason).Msg(verdict.Reason.Sentence() + " Writers wait.")
-	return err
+	return pause
 }

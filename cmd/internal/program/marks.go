@@ -10,15 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clock remembers a moment in a file of the run folder, which a reboot empties. It
+// moment remembers a moment in a file of the run folder, which a reboot empties. It
 // counts the time since boot, which nobody sets.
-type clock struct{ path string }
+type moment struct{ path string }
 
-func (c clock) Now() error {
+func (c moment) Now() error {
 	return survey.Replace(c.path, strconv.AppendInt(nil, int64(sinceBoot()), 10), false)
 }
 
-func (c clock) Ago() time.Duration {
+func (c moment) Ago() time.Duration {
 	text, err := survey.Read(c.path)
 	if err == nil {
 		if at, err := strconv.ParseInt(string(text), 10, 64); err == nil {

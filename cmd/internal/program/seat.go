@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/clock"
 	"redis-vip/checks/host"
 	"redis-vip/checks/node"
 	"redis-vip/checks/survey"
@@ -134,10 +135,13 @@ func (s seat) survey() survey.Survey {
 	view := survey.Survey{
 		Self:      s.target(s.self, s.Timeout),
 		Where:     s.where,
-		Gateway:   s.Gateway,
 		Patience:  s.PeerTimeout,
-		Memory:    s.memory(),
-		Contested: filepath.Join(s.RunDir, s.Name+".contested"),
+		Clock:     clock.Wall{},
+		Recall:    survey.File(s.memory()),
+		Contested: survey.Marked(s.contested()),
+	}
+	if s.Gateway.IsValid() {
+		view.Gateway = survey.Endpoint(s.Gateway)
 	}
 	for _, peer := range s.peers {
 		view.Peers = append(view.Peers, s.target(peer, s.PeerTimeout))
@@ -159,6 +163,9 @@ func (s seat) target(addr netip.AddrPort, timeout time.Duration) survey.Target {
 
 func (s seat) policy() checks.Policy { return checks.Policy{BootWait: s.BootWait, Grace: grace} }
 
+// contested is the mark that keepalived hears another node announce the VIP.
+func (s seat) contested() string { return filepath.Join(s.RunDir, s.Name+".contested") }
+
 func (s seat) memory() string { return filepath.Join(s.StateDir, s.Name+".json") }
 
 // grace is how long the VIP may be here before Redis is the master: keepalived's
@@ -176,7 +183,7 @@ func (s seat) settle(log zerolog.Logger, event string, hint checks.Goal) hooks.S
 		Where:    s.where,
 		Policy:   s.policy(),
 		Lock:     s.lock(),
-		Clock:    hooks.WallClock{},
+		Clock:    clock.Wall{},
 		Retry:    retry,
 		Rest:     s.HookTimeout,
 		Nodes:    texts(s.Nodes),

@@ -1,12 +1,13 @@
-package hooks
+// Package clock is the time that checks and hooks live in.
+package clock
 
 import (
 	"context"
 	"time"
 )
 
-// Clock is the time that a hook lives in: the machine's, or that of a simulator, in
-// which an hour takes a millisecond. All waiting of the decisions goes through it.
+// Clock is the machine's time, or that of a simulator, in which an hour takes a
+// millisecond. All waiting that a decision rests on goes through it.
 type Clock interface {
 	Now() time.Time
 	// Sleep returns when d has passed, or when the context has ended.
@@ -17,14 +18,14 @@ type Clock interface {
 	Go(f func()) (wait func())
 }
 
-// WallClock is the machine's time.
-type WallClock struct{}
+// Wall is the machine's time.
+type Wall struct{}
 
 // Now is the time of day, with the monotonic clock beside it.
-func (WallClock) Now() time.Time { return time.Now() }
+func (Wall) Now() time.Time { return time.Now() }
 
 // Sleep waits for d, or less if the context ends.
-func (WallClock) Sleep(ctx context.Context, d time.Duration) {
+func (Wall) Sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -34,17 +35,17 @@ func (WallClock) Sleep(ctx context.Context, d time.Duration) {
 }
 
 // WithTimeout is [context.WithTimeout].
-func (WallClock) WithTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+func (Wall) WithTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(parent, d)
 }
 
 // WithCancel is [context.WithCancel].
-func (WallClock) WithCancel(parent context.Context) (context.Context, context.CancelFunc) {
+func (Wall) WithCancel(parent context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(parent)
 }
 
 // Go starts a goroutine.
-func (WallClock) Go(f func()) (wait func()) {
+func (Wall) Go(f func()) (wait func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -53,5 +54,5 @@ func (WallClock) Go(f func()) (wait func()) {
 	return func() { <-done }
 }
 
-// since is [time.Since] on a clock.
-func since(c Clock, start time.Time) time.Duration { return c.Now().Sub(start) }
+// Since is [time.Since] on a clock.
+func Since(c Clock, start time.Time) time.Duration { return c.Now().Sub(start) }

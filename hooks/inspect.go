@@ -1,0 +1,36 @@
+package hooks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"redis-vip/checks"
+)
+
+// Inspection is what redis-check does, once a second or so: it looks, judges,
+// remembers, and starts the hook that an event should have started.
+type Inspection struct {
+	Survey   func(context.Context) checks.Facts
+	Policy   checks.Policy
+	Remember func(m checks.Memory, base time.Time) error // base: when the memory was written that m was made out of
+	Heal     func() error                                // starts the hook that was missed, and does not wait for it
+}
+
+// Run judges this node. Problems do not change the verdict: an operator has to mend
+// them all the same.
+func (i Inspection) Run(ctx context.Context) (facts checks.Facts, verdict checks.Verdict, problems []error) {
+	facts = i.Survey(ctx)
+	verdict = checks.Judge(facts, i.Policy)
+	if memory, changed := checks.Remember(facts, i.Policy); changed {
+		if err := i.Remember(memory, facts.Memory.At); err != nil {
+			problems = append(problems, fmt.Errorf("cannot remember what this node is, which counts after a power loss: %w", err))
+		}
+	}
+	if verdict.Drift {
+		if err := i.Heal(); err != nil {
+			problems = append(problems, fmt.Errorf("cannot start the missed hook: %w", err))
+		}
+	}
+	return facts, verdict, problems
+}
