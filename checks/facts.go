@@ -19,6 +19,7 @@ type Facts struct {
 	Holder    string           `json:"holder,omitempty"` // run_id of the Redis that answers at the VIP, if that is elsewhere
 	Gateway   Reach            `json:"gateway"`
 	Contested bool             `json:"contested,omitempty"` // keepalived hears another node announce the VIP
+	Lease     Lease            `json:"lease,omitzero"`
 	Memory    Memory           `json:"memory,omitzero"`
 	Now       time.Time        `json:"-"`
 }
@@ -112,30 +113,37 @@ func (n Node) Reached() bool {
 
 // Online says whether n is a master with a replica that acknowledges.
 func (n Node) Online() bool {
-	for _, d := range n.Downstream {
-		if d.State == "online" && d.Lag <= Unacknowledged {
-			return n.Role == node.Master
-		}
-	}
-	return false
+	return n.Role == node.Master && slices.ContainsFunc(n.Downstream, func(d node.Downstream) bool {
+		return d.State == "online" && d.Lag <= Unacknowledged
+	})
+}
+
+// acknowledged says whether this node is a master whose replica is a node of the
+// group and has acknowledged within lag. Servers that are no nodes do not count.
+func (f Facts) acknowledged(lag time.Duration) bool {
+	return f.Role == node.Master && slices.ContainsFunc(f.Downstream, func(d node.Downstream) bool {
+		return d.State == "online" && d.Lag <= lag && slices.Contains(f.Group, d.Addr)
+	})
 }
 
 // Conclusive says whether this node's own facts settle the verdict, so that a
 // healthy check of a pair is one conversation with one Redis: a master with the VIP
-// whose replica acknowledges, or a replica without the VIP that hears its master.
-// Servers that are no nodes of the group do not count.
+// whose replica acknowledges, or a replica without the VIP that hears its master. Where
+// votes are counted, a second without either is a question.
 func (f Facts) Conclusive() bool {
 	switch {
 	case !f.Class.Answers(), f.Class == node.Loading, f.Role == node.NoRole:
 		return true
 	case f.Role == node.Master:
-		return f.VIP == Here && !f.Contested && slices.ContainsFunc(f.Downstream, func(d node.Downstream) bool {
-			return d.State == "online" && d.Lag <= Unacknowledged && slices.Contains(f.Group, d.Addr)
-		})
+		lag := Unacknowledged
+		if f.Lease.Witnesses > 0 {
+			lag = voteLag
+		}
+		return f.VIP == Here && !f.Contested && f.acknowledged(lag)
 	default:
 		// Among three, what it hears may be a replica as well; and a replica that has
 		// replicas of its own is half of a ring, or of a chain.
-		return f.Linked() && f.VIP == Absent && len(f.Downstream) == 0 && len(f.Group) == 1 && f.Follows(f.Group[0])
+		return f.Linked() && (f.Lease.Witnesses == 0 || f.hears()) && f.VIP == Absent && len(f.Downstream) == 0 && len(f.Group) == 1 && f.Follows(f.Group[0])
 	}
 }
 

@@ -37,6 +37,8 @@ const (
 	Waiting
 	Isolated
 	Contested
+	Outvoted
+	Leased
 	Rogue
 	NotPromoted
 
@@ -76,8 +78,10 @@ var reasons = [...]struct {
 	LinkLost:      {"link_down", false, false, "This replica does not hear its master, and the master lives."},
 	Outranked:     {"outranked", false, false, "Another node is alive and has newer data."},
 	Waiting:       {"waiting", false, false, "This node has restarted and waits for the other one, which may have newer data."},
-	Isolated:      {"isolated", false, false, "This node reaches neither the other one nor the gateway: it is cut off."},
+	Isolated:      {"isolated", false, false, "This node reaches neither the other one nor the gateway, or the witness: it is cut off."},
 	Contested:     {"contested", false, false, "Another node announces the VIP, and cannot be reached from here."},
+	Outvoted:      {"outvoted", false, false, "This node is a master without a second vote: it has neither the lease nor the other node's word."},
+	Leased:        {"leased", false, false, "Another node lives and renews its lease; only this one does not hear it."},
 	Rogue:         {"rogue_master", false, false, "This node is a master, and so is another one that ranks above it."},
 	NotPromoted:   {"not_promoted", false, false, "The VIP is here, and Redis has not become the master."},
 	Alone:         {"alone", true, false, "This node has restarted, and nobody with newer data is to be waited for."},

@@ -26,6 +26,7 @@ var Rules = []Rule{
 	{"provisional", provisional},
 	{"conflict", conflict},
 	{"isolation", isolation},
+	{"votes", votes},
 	{"newer master", newerMaster},
 	{"newer data", newerData},
 	{"unsure", unsure},
@@ -130,7 +131,7 @@ func isolation(f Facts, _ Policy) Reason {
 	switch {
 	case !f.Asked || slices.ContainsFunc(f.Peers, Node.Reached):
 		return Undecided
-	case f.Gateway == GatewaySilent:
+	case f.Gateway == GatewaySilent, f.Lease.Asked && !f.Lease.Majority():
 		return Isolated
 	case f.Contested && f.VIP == Here:
 		return Contested

@@ -29,6 +29,7 @@ type demotion struct {
 func (d *demotion) steps() []step {
 	return []step{
 		{name: "pause writes", run: d.fence},
+		{name: "release the lease", run: d.release},
 		{name: "find master", run: d.find},
 		{name: "preserve", run: d.preserve, slow: true},
 		{name: "REPLICAOF master", run: d.follow},
@@ -57,6 +58,17 @@ func (d *demotion) fence(ctx context.Context, r *Record) error {
 		return changed(err)
 	}
 	return d.disconnect(ctx, r)
+}
+
+// release lets the other node have the lease at once: nobody writes here any more.
+func (d *demotion) release(ctx context.Context, r *Record) error {
+	if d.Ballot == nil {
+		return errNothing
+	}
+	if err := d.Ballot.Release(ctx); err != nil {
+		r.warn(fmt.Errorf("the lease ends by itself: %w", err))
+	}
+	return nil
 }
 
 // find picks the master among the others: one that says itself that it is one, is

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/node"
 )
 
 // Inspection is what redis-check does, once a second or so: it looks, judges,
@@ -15,6 +16,8 @@ type Inspection struct {
 	Policy   checks.Policy
 	Remember func(m checks.Memory, base time.Time) error // base: when the memory was written that m was made out of
 	Heal     func() error                                // starts the hook that was missed, and does not wait for it
+	Fenced   Mark                                        // that a guard has paused the writers
+	Guard    func() error                                // starts a [Guard], and does not wait for it
 }
 
 // Run judges this node. Problems do not change the verdict: an operator has to mend
@@ -30,6 +33,11 @@ func (i Inspection) Run(ctx context.Context) (facts checks.Facts, verdict checks
 	if verdict.Drift {
 		if err := i.Heal(); err != nil {
 			problems = append(problems, fmt.Errorf("cannot start the missed hook: %w", err))
+		}
+	}
+	if facts.Role == node.Master && facts.Lease.Asked && (!facts.Entitled() || i.Fenced.IsSet()) {
+		if err := i.Guard(); err != nil {
+			problems = append(problems, fmt.Errorf("cannot start the guard of the lease: %w", err))
 		}
 	}
 	return facts, verdict, problems

@@ -33,6 +33,7 @@ func (p *promotion) steps() []step {
 		{name: "look around", run: p.mayPromote},
 		{name: "pause the old master", run: p.pause},
 		{name: "drain", run: p.drain},
+		{name: "take the lease", run: p.elect},
 		{name: "REPLICAOF NO ONE", run: p.promote},
 		{name: "verify master", run: p.verify},
 		{name: "CONFIG REWRITE", run: p.persist},
@@ -120,6 +121,51 @@ func (p *promotion) drain(ctx context.Context, r *Record) error {
 			r.warn(fmt.Errorf("the last writes of %s did not arrive within %v: they are preserved instead", p.old.Addr(), drainTime))
 			return nil
 		}
+	}
+}
+
+// elect gets the second vote that a master needs. The old master's writers wait for
+// this node: it agrees, and so does one that is none any more. Otherwise it takes the
+// lease.
+func (p *promotion) elect(ctx context.Context, r *Record) error {
+	switch {
+	case p.Ballot == nil:
+		return errNothing
+	case p.old != nil:
+		r.Facts.Lease = p.Ballot.TakeOver(ctx, p.old.Addr())
+	default:
+		r.Facts.Lease = p.Ballot.Claim(ctx)
+	}
+	lease := r.Facts.Lease
+	elected := p.old != nil || r.Facts.Succeeds() || r.Facts.Role == node.Master && r.Facts.Entitled()
+	switch {
+	case elected && lease.Mine:
+		return nil
+	case elected, p.Force:
+		r.warn(fmt.Errorf("serves without the lease: %w", refusal(lease)))
+		return nil
+	}
+	// The votes change with time, and so does what they rest on.
+	for _, again := range []func(context.Context, *Record) error{p.mayPromote, p.pause, p.drain} {
+		if err := again(ctx, r); err != nil && !errors.Is(err, errNothing) {
+			return err
+		}
+	}
+	if lease.Mine {
+		return notYet("has the lease, and waits until the other node no longer counts on this one")
+	}
+	return notYet("has one vote of three: %w", refusal(lease))
+}
+
+// refusal says why a lease was not granted.
+func refusal(l checks.Lease) error {
+	switch {
+	case l.Other != "":
+		return fmt.Errorf("%s has the lease and renewed it %v ago", l.Other, l.Age.Round(time.Millisecond))
+	case !l.Majority():
+		return fmt.Errorf("%d of %d witnesses answer: %s", l.Reached, l.Witnesses, l.Problem)
+	default:
+		return errors.New("a witness that has just started grants nothing yet")
 	}
 }
 

@@ -31,9 +31,18 @@ type Settle struct {
 	Rest   time.Duration // what is left for the other steps after a preservation
 	Nodes  []string      // the nodes of the group, to recognise them in redis.conf
 
+	Ballot Ballot // the third vote; nil: nobody votes
+
 	Preserve preserve.Policy
 	Save     func(context.Context, Loss) (preserve.File, error) // puts on disk what the winner lacks
 	Remember func(checks.Memory) error                          // what this node is from now on
+}
+
+// Ballot is the vote of the witnesses. [redis-vip/hooks/lease.Lease] is the real one.
+type Ballot interface {
+	Claim(context.Context) checks.Lease
+	TakeOver(ctx context.Context, from netip.AddrPort) checks.Lease
+	Release(context.Context) error
 }
 
 // Loss is what a demotion would discard: what from has and winner lacks.

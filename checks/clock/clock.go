@@ -4,12 +4,17 @@ package clock
 import (
 	"context"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Clock is the machine's time, or that of a simulator, in which an hour takes a
 // millisecond. All waiting that a decision rests on goes through it.
 type Clock interface {
 	Now() time.Time
+	// Boot is the time since the machine started, which nobody sets, and which goes
+	// on while it is suspended.
+	Boot() time.Duration
 	// Sleep returns when d has passed, or when the context has ended.
 	Sleep(ctx context.Context, d time.Duration)
 	WithTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelFunc)
@@ -23,6 +28,13 @@ type Wall struct{}
 
 // Now is the time of day, with the monotonic clock beside it.
 func (Wall) Now() time.Time { return time.Now() }
+
+// Boot is CLOCK_BOOTTIME.
+func (Wall) Boot() time.Duration {
+	var t unix.Timespec
+	unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
+	return time.Duration(t.Nano())
+}
 
 // Sleep waits for d, or less if the context ends.
 func (Wall) Sleep(ctx context.Context, d time.Duration) {

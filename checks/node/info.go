@@ -26,6 +26,8 @@ func (f *Facts) parseInfo(text string) {
 			f.Version = value
 		case "uptime_in_seconds":
 			f.Uptime = seconds(value)
+		case "server_time_usec":
+			f.Fraction = time.Duration(integer(value)%1_000_000) * time.Microsecond
 		case "config_file":
 			f.ConfigFile = value
 		case "master_replid":

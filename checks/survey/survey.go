@@ -32,16 +32,23 @@ type Survey struct {
 	Clock    clock.Clock
 
 	Gateway   func(context.Context) checks.Reach // nil: none; see [Endpoint]
-	Recall    func() checks.Memory               // what this node remembers; see [File]
-	Contested func(now time.Time) bool           // whether keepalived has just heard another announce the VIP; see [Marked]
+	Witnesses int                                // how many; none: no vote is asked for
+	Lease     func(context.Context, checks.Facts) checks.Lease
+	Recall    func() checks.Memory     // what this node remembers; see [File]
+	Contested func(now time.Time) bool // whether keepalived has just heard another announce the VIP; see [Marked]
 }
 
 // Brief looks at this node, and at the others only if its own facts are not
-// conclusive.
+// conclusive. Who serves asks for the lease in any case.
 func (s Survey) Brief(ctx context.Context) checks.Facts {
 	f := s.own(ctx)
 	if f.Conclusive() {
 		f.Memory = s.Recall()
+		if s.Witnesses > 0 && f.Claims() {
+			ctx, cancel := s.Clock.WithTimeout(ctx, s.Patience)
+			defer cancel()
+			f.Lease = s.Lease(ctx, f)
+		}
 		return f
 	}
 	return s.around(ctx, f)
@@ -54,9 +61,10 @@ func (s Survey) Full(ctx context.Context) checks.Facts {
 
 func (s Survey) own(ctx context.Context) checks.Facts {
 	f := checks.Facts{
-		Node: checks.Node{Addr: s.Self.Addr, Order: s.Self.Order, Facts: s.Self.Look(ctx)},
-		VIP:  s.Where(),
-		Now:  s.Clock.Now(),
+		Node:  checks.Node{Addr: s.Self.Addr, Order: s.Self.Order, Facts: s.Self.Look(ctx)},
+		VIP:   s.Where(),
+		Lease: checks.Lease{Witnesses: s.Witnesses},
+		Now:   s.Clock.Now(),
 	}
 	for _, peer := range s.Peers {
 		f.Group = append(f.Group, peer.Addr)
@@ -79,6 +87,10 @@ func (s Survey) around(ctx context.Context, f checks.Facts) checks.Facts {
 	}
 	if s.Gateway != nil {
 		ask(func() { f.Gateway = s.Gateway(ctx) })
+	}
+	if s.Witnesses > 0 {
+		own := f // the others write to f meanwhile
+		ask(func() { f.Lease = s.Lease(ctx, own) })
 	}
 	if s.VIP.Look != nil && f.VIP == checks.Absent {
 		ask(func() { f.Holder = s.VIP.Look(ctx).RunID })

@@ -28,7 +28,8 @@ func (c *checker) err() error { return errors.Join(c.problems...) }
 func (c *checker) group(name string, raw fileGroup, from origin) Group {
 	g := Group{
 		Name: name, Interface: raw.Interface, Username: raw.Username, SentinelUsername: raw.SentinelUsername,
-		origin: from,
+		WitnessUsername: raw.WitnessUsername,
+		origin:          from,
 	}
 	c.name(name, from)
 	g.Nodes = c.nodes(raw.Nodes, DefaultNodePort, from.place("nodes"))
@@ -43,6 +44,8 @@ func (c *checker) group(name string, raw fileGroup, from origin) Group {
 	g.BootWait = c.duration(raw.BootWait, DefaultBootWait, from.place("boot_wait"))
 	g.FenceAfter = c.duration(raw.FenceAfter, DefaultFenceAfter, from.place("fence_after"))
 	g.Gateway = c.gateway(raw.Gateway, from.place("gateway"))
+	g.Witnesses = c.nodes(raw.Witnesses, DefaultNodePort, from.place("witnesses"))
+	c.witnesses(g, from.place("witnesses"))
 	if err := g.Preserve.UnmarshalText([]byte(cmp.Or(raw.Preserve, preserve.Require.String()))); err != nil {
 		c.fail(from.place("preserve"), fmt.Sprintf("%q is no such policy", raw.Preserve), `write "require", "try" or "off"`)
 	}
@@ -52,6 +55,7 @@ func (c *checker) group(name string, raw fileGroup, from origin) Group {
 	g.Socket = c.path(raw.Socket, from.place("socket"))
 	c.path(raw.PasswordFile, from.place("password_file"))
 	c.path(raw.SentinelPasswordFile, from.place("sentinel_password_file"))
+	c.path(raw.WitnessPasswordFile, from.place("witness_password_file"))
 	if n := len(raw.Socket); n > 107 {
 		c.fail(from.place("socket"), fmt.Sprintf("is %d bytes long", n), "the kernel takes no more than 107 for a socket")
 	}
@@ -140,6 +144,25 @@ func (c *checker) gateway(text string, p place) netip.AddrPort {
 		c.fail(p, fmt.Sprintf("%q has no port", text), `name one that answers or refuses, as in "192.168.0.254:53"`)
 	}
 	return gateway
+}
+
+// witnesses refuses what would be no third vote.
+func (c *checker) witnesses(g Group, p place) {
+	switch n := len(g.Witnesses); {
+	case n == 0:
+		return
+	case n%2 == 0:
+		c.fail(p, fmt.Sprintf("are %d", n), "name one, or three: of an even number more must live for a majority, and none is gained")
+	case len(g.Sentinels) > 0:
+		c.fail(p, "are for a pair under keepalived", "take them out: under Sentinel its own majority decides")
+	case len(g.Nodes) != 2:
+		c.fail(p, fmt.Sprintf("are for a pair, and there are %d nodes", len(g.Nodes)), "take them out, or use Sentinel")
+	}
+	for i, witness := range g.Witnesses {
+		if !witness.Addr().IsLoopback() && slices.ContainsFunc(g.Nodes, func(n netip.AddrPort) bool { return n.Addr() == witness.Addr() }) {
+			c.fail(p.at(i), fmt.Sprintf("%s is on the host of a node", witness), "a third host has the third vote")
+		}
+	}
 }
 
 // Below a millisecond or so nothing answers; Sentinel kills its scripts after

@@ -66,6 +66,11 @@ type Group struct {
 	// Gateway is a TCP endpoint that answers, or refuses, as long as this host
 	// is not cut off. Zero: none, and a dead peer looks like a cut cable.
 	Gateway netip.AddrPort
+	// Witnesses hold the lease of a pair: one, or three or five of which a
+	// majority decides. Empty: nobody votes, and a split has two masters.
+	Witnesses       []netip.AddrPort
+	WitnessUsername string
+	WitnessPassword Secret
 	// Preserve says what a demotion does about writes that the new master
 	// lacks, Keep how many files of them are kept.
 	Preserve preserve.Policy

@@ -34,6 +34,9 @@ type fileGroup struct {
 	BootWait             string   `toml:"boot_wait"`
 	FenceAfter           string   `toml:"fence_after"`
 	Gateway              string   `toml:"gateway"`
+	Witnesses            []string `toml:"witnesses"`
+	WitnessUsername      string   `toml:"witness_username"`
+	WitnessPasswordFile  string   `toml:"witness_password_file"`
 	Preserve             string   `toml:"preserve"`
 	Keep                 int      `toml:"keep"`
 }
@@ -105,7 +108,7 @@ func (d *document) wrongValue(e *toml.DecodeError) *Error {
 	case len(path) > 0 && path[0] == "group" && len(path) < 3:
 		out.Problem = "a group is a table with a name"
 		out.Remedy = "write [group.mymaster], and its keys below"
-	case key == "vips", key == "nodes", key == "sentinels":
+	case key == "vips", key == "nodes", key == "sentinels", key == "witnesses":
 		out.Remedy = fmt.Sprintf(`write a list of texts, as in %s = ["192.168.0.1"]`, key)
 	case key == "keep":
 		out.Remedy = "write a number, as in keep = 10"

@@ -15,6 +15,7 @@ import (
 func (c *checker) files(g *Group, raw fileGroup, a access) {
 	g.Password = c.secret(raw.PasswordFile, g.origin.place("password_file"), a, "REDIS_VIP_PASSWORD", "REDISCLI_AUTH")
 	g.SentinelPassword = c.secret(raw.SentinelPasswordFile, g.origin.place("sentinel_password_file"), a, "REDIS_VIP_SENTINEL_PASSWORD", "")
+	g.WitnessPassword = c.secret(raw.WitnessPasswordFile, g.origin.place("witness_password_file"), a, "REDIS_VIP_WITNESS_PASSWORD", "")
 	if raw.TLS != nil {
 		g.TLS = c.tls(*raw.TLS, g.origin, a)
 	}
@@ -48,7 +49,7 @@ func (c *checker) secret(path string, p place, a access, own, foreign string) Se
 	return Secret{}
 }
 
-// tls builds the configuration of connections to nodes and Sentinels.
+// tls builds the configuration of connections to nodes, Sentinels and witnesses.
 func (c *checker) tls(raw fileTLS, from origin, a access) *tls.Config {
 	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: raw.ServerName}
 	if raw.CA != "" {

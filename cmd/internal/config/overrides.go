@@ -9,8 +9,8 @@ import "strings"
 // The names follow from the keys of the file: peer_timeout is --peer-timeout
 // and REDIS_VIP_PEER_TIMEOUT, ca under tls is --tls-ca and REDIS_VIP_TLS_CA.
 // Lists are separated by commas or blanks. No flag holds a secret: passwords
-// come from a file, or from REDIS_VIP_PASSWORD, REDIS_VIP_SENTINEL_PASSWORD
-// and, as a last resort, redis-cli's REDISCLI_AUTH.
+// come from a file, or from REDIS_VIP_PASSWORD, REDIS_VIP_SENTINEL_PASSWORD,
+// REDIS_VIP_WITNESS_PASSWORD and, as a last resort, redis-cli's REDISCLI_AUTH.
 type Overrides struct {
 	Config string // path of the file; default DefaultPath. Relative to the working directory
 	Group  string // default: the only group of the file
@@ -28,6 +28,7 @@ type Overrides struct {
 
 	Timeout, PeerTimeout, HookTimeout, BootWait, FenceAfter string
 	Gateway, Preserve                                       string
+	Witnesses, WitnessUsername, WitnessPasswordFile         string
 	StateDir, RunDir                                        string
 }
 
@@ -73,6 +74,9 @@ func (o *Overrides) override(g *fileGroup) map[string]bool {
 	text("boot_wait", o.BootWait, &g.BootWait)
 	text("fence_after", o.FenceAfter, &g.FenceAfter)
 	text("gateway", o.Gateway, &g.Gateway)
+	list("witnesses", o.Witnesses, &g.Witnesses)
+	text("witness_username", o.WitnessUsername, &g.WitnessUsername)
+	text("witness_password_file", o.WitnessPasswordFile, &g.WitnessPasswordFile)
 	text("preserve", o.Preserve, &g.Preserve)
 	if o.TLS || o.TLSCA != "" || o.TLSCert != "" || o.TLSKey != "" || o.TLSServerName != "" {
 		merged := fileTLS{} // a copy: the table belongs to the file

@@ -27,8 +27,8 @@ func proposal(path []string) string {
 			return "it belongs below [group." + path[1] + ".tls]"
 		case name == "password", name == "auth", name == "requirepass", name == "masterauth":
 			return "no password belongs in this file: write it into a file of its own and name that as password_file"
-		case name == "sentinel_password":
-			return "no password belongs in this file: write it into a file of its own and name that as sentinel_password_file"
+		case name == "sentinel_password", name == "witness_password":
+			return "no password belongs in this file: write it into a file of its own and name that as " + name + "_file"
 		}
 	case path[0] == "group" && len(path) == 4 && path[2] == "tls":
 		known = tls

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"time"
 
 	"redis-vip/checks"
@@ -25,6 +24,7 @@ func checkApp() *cli.App {
 			&cli.StringFlag{Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"}, Usage: "fit only in this `ROLE`: master, replica or any"},
 			&cli.BoolFlag{Name: "heal", EnvVars: []string{"REDIS_VIP_HEAL"}, Usage: "where the role is not what the VIP asks for, start the hook that was missed"},
 			&cli.BoolFlag{Name: "settle", Hidden: true},     // what --heal starts
+			&cli.BoolFlag{Name: "guard", Hidden: true},      // see hooks.Guard
 			&cli.StringFlag{Name: "remember", Hidden: true}, // see rememberDetached
 		),
 		Action: func(c *cli.Context) error {
@@ -44,6 +44,9 @@ func checkApp() *cli.App {
 			if text := c.String("remember"); text != "" {
 				return seat.remember(c.Context, text)
 			}
+			if c.Bool("guard") {
+				return seat.guard(c.Context, log)
+			}
 			if c.Bool("settle") {
 				return notify(c.Context, log, seat, seat.settle(log, "redis-check --heal", checks.NoGoal))
 			}
@@ -51,7 +54,7 @@ func checkApp() *cli.App {
 			policy.Expect = expect
 			return Check{
 				Inspection: hooks.Inspection{
-					Survey:   seat.survey().Brief,
+					Survey:   seat.serving().Brief,
 					Policy:   policy,
 					Remember: func(m checks.Memory, base time.Time) error { return rememberDetached(c, m, base) },
 					Heal: func() error {
@@ -60,9 +63,11 @@ func checkApp() *cli.App {
 						}
 						return detach(c, RedisCheck, "--settle")
 					},
+					Fenced: seat.fenced(),
+					Guard:  func() error { return detach(c, RedisCheck, "--guard") },
 				},
 				Node:     seat.self.String(),
-				Last:     filepath.Join(seat.RunDir, seat.Name+".verdict"),
+				Last:     seat.file(".verdict"),
 				Warnings: seat.warnings,
 				Log:      log.With().Str("group", seat.Name).Logger(),
 				Timeout:  seat.Timeout,

@@ -92,6 +92,34 @@ func (e Explain) Run(ctx context.Context) error {
 	return r.print(e.Out)
 }
 
+// holder says who has the lease.
+func (r report) holder(l checks.Lease) string {
+	switch {
+	case l.Mine:
+		return fmt.Sprintf("this node has it, for %.1f s more", l.Left.Seconds())
+	case l.Other != "":
+		return fmt.Sprintf("%s has it, and renewed it %.1f s ago", l.Other, l.Age.Seconds())
+	default:
+		return "nobody has it"
+	}
+}
+
+// votes says whether this node may take writes, or could.
+func (r report) votes() string {
+	switch f := r.Facts; {
+	case f.Role == node.Master && f.Entitled():
+		return "this node has two of three, and may take writes"
+	case f.Role == node.Master:
+		return "this node has one of three, and must not take writes"
+	case f.Succeeds():
+		return "the other node is no master: with this one's own, that is two of three"
+	case f.Lease.Other == "" && f.Lease.Majority():
+		return "the lease is free: with this node's own, that would be two of three"
+	default:
+		return "this node has one of three, and cannot become the master unless the old one hands over"
+	}
+}
+
 func (r report) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "NODE\tROLE\tSTATE\tFOLLOWS\tLINK\tOFFSET\tKEYS\n")
@@ -114,6 +142,13 @@ func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "\n")
 	if r.Facts.Gateway != checks.NoGateway {
 		fmt.Fprintf(out, "gateway: %s\n", r.Facts.Gateway)
+	}
+	if l := r.Facts.Lease; l.Witnesses > 0 {
+		fmt.Fprintf(out, "lease: %s; %d of %d witnesses answer", r.holder(l), l.Reached, l.Witnesses)
+		if l.Problem != "" {
+			fmt.Fprintf(out, " (%s)", l.Problem)
+		}
+		fmt.Fprintf(out, "\nvotes: %s\n", r.votes())
 	}
 	if m := r.Facts.Memory; m.Role != node.NoRole {
 		fmt.Fprintf(out, "this node remembers: %s, offset %d, %d keys, at %s", m.Role, m.Offset, m.Keys, m.At.Format(time.DateTime))

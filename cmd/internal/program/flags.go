@@ -37,6 +37,9 @@ func common(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "boot-wait", Usage: "how long a node that restarted waits for one that may have newer data: `DURATION`"},
 		&cli.StringFlag{Name: "fence-after", Usage: "how long a host with the VIP bears to reach no majority of the Sentinels: `DURATION`"},
 		&cli.StringFlag{Name: "gateway", Usage: "a TCP endpoint that answers or refuses unless this host is cut off, as `ADDRESS:PORT`"},
+		&cli.StringFlag{Name: "witnesses", Usage: "the servers that hold the lease of a pair, as `ADDRESS[:PORT],…`: one or three"},
+		&cli.StringFlag{Name: "witness-username", Usage: "ACL `USER` on the witnesses"},
+		&cli.StringFlag{Name: "witness-password-file", Usage: "`FILE` that holds the witnesses' password; or put it in REDIS_VIP_WITNESS_PASSWORD"},
 		&cli.StringFlag{Name: "preserve", Usage: "what to do about writes that a new master lacks: `require` them saved, try, or off"},
 		&cli.StringFlag{Name: "state-dir", Usage: "what has to survive a reboot is kept in `DIR`"},
 		&cli.StringFlag{Name: "run-dir", Usage: "locks and the last verdict are kept in `DIR`"},
@@ -63,6 +66,7 @@ func overrides(c *cli.Context) config.Overrides {
 		SentinelUsername: c.String("sentinel-username"), SentinelPasswordFile: c.String("sentinel-password-file"),
 		Timeout: c.String("timeout"), PeerTimeout: c.String("peer-timeout"), HookTimeout: c.String("hook-timeout"),
 		BootWait: c.String("boot-wait"), FenceAfter: c.String("fence-after"), Gateway: c.String("gateway"), Preserve: c.String("preserve"),
+		Witnesses: c.String("witnesses"), WitnessUsername: c.String("witness-username"), WitnessPasswordFile: c.String("witness-password-file"),
 		StateDir: c.String("state-dir"), RunDir: c.String("run-dir"),
 	}
 }

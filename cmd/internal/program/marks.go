@@ -5,34 +5,45 @@ import (
 	"strconv"
 	"time"
 
+	"redis-vip/checks/clock"
 	"redis-vip/checks/survey"
-
-	"golang.org/x/sys/unix"
 )
 
-// moment remembers a moment in a file of the run folder, which a reboot empties. It
+// stamp remembers a moment in a file of the run folder, which a reboot empties. It
 // counts the time since boot, which nobody sets.
-type moment struct{ path string }
+type stamp struct{ path string }
 
-func (c moment) Now() error {
-	return survey.Replace(c.path, strconv.AppendInt(nil, int64(sinceBoot()), 10), false)
+func (s stamp) Set(at time.Duration) error {
+	return survey.Replace(s.path, strconv.AppendInt(nil, int64(at), 10), false)
 }
 
-func (c moment) Ago() time.Duration {
-	text, err := survey.Read(c.path)
-	if err == nil {
-		if at, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			return max(sinceBoot()-time.Duration(at), 0)
-		}
+func (s stamp) Get() (at time.Duration, known bool) {
+	text, err := survey.Read(s.path)
+	if err != nil {
+		return 0, false
 	}
-	c.Now() // the first call, or a file that is none of ours
-	return 0
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	return time.Duration(n), err == nil
 }
 
-func sinceBoot() time.Duration {
-	var t unix.Timespec
-	unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
-	return time.Duration(t.Nano())
+func (s stamp) Clear() error {
+	if err := os.Remove(s.path); !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// moment is a stamp of the last time that something was so.
+type moment struct{ stamp }
+
+func (m moment) Now() error { return m.Set(clock.Wall{}.Boot()) }
+
+func (m moment) Ago() time.Duration {
+	if at, known := m.Get(); known {
+		return max(clock.Wall{}.Boot()-at, 0)
+	}
+	m.Now() // the first call, or a file that is none of ours
+	return 0
 }
 
 // mark remembers a fact in a file of the run folder.

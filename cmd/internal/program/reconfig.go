@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -195,13 +194,13 @@ func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, 
 			},
 			Failover: func(ctx context.Context) error { return seat.failover(ctx) },
 			VIPs:     addresses,
-			Reached:  moment{filepath.Join(seat.RunDir, seat.Name+".majority")},
-			Fenced:   mark{filepath.Join(seat.RunDir, seat.Name+".fenced")},
+			Reached:  moment{stamp{seat.file(".majority")}},
+			Fenced:   seat.fenced(),
 			FenceIn:  seat.FenceAfter,
 			Patience: sentinelPatience,
 		},
 		Repeat:  func() error { return detach(c, SentinelReconfig, "--announce", group) },
-		Last:    filepath.Join(seat.RunDir, seat.Name+".course"),
+		Last:    seat.file(".course"),
 		Quiet:   quiet,
 		Log:     log,
 		Timeout: seat.HookTimeout,

@@ -146,6 +146,10 @@ func (s seat) survey() survey.Survey {
 	for _, peer := range s.peers {
 		view.Peers = append(view.Peers, s.target(peer, s.PeerTimeout))
 	}
+	if view.Witnesses = len(s.Witnesses); view.Witnesses > 0 {
+		lease := s.lease()
+		view.Lease = func(ctx context.Context, _ checks.Facts) checks.Lease { return lease.Look(ctx) }
+	}
 	if vips := s.addresses(); len(vips) > 0 {
 		view.VIP = s.target(netip.AddrPortFrom(vips[0], s.self.Port()), s.PeerTimeout)
 	}
@@ -164,7 +168,13 @@ func (s seat) target(addr netip.AddrPort, timeout time.Duration) survey.Target {
 func (s seat) policy() checks.Policy { return checks.Policy{BootWait: s.BootWait, Grace: grace} }
 
 // contested is the mark that keepalived hears another node announce the VIP.
-func (s seat) contested() string { return filepath.Join(s.RunDir, s.Name+".contested") }
+func (s seat) contested() string { return s.file(".contested") }
+
+// fenced marks that the writers of this node were paused, until it knows better.
+func (s seat) fenced() mark { return mark{s.file(".fenced")} }
+
+// file is one of the group in the run folder.
+func (s seat) file(suffix string) string { return filepath.Join(s.RunDir, s.Name+suffix) }
 
 func (s seat) memory() string { return filepath.Join(s.StateDir, s.Name+".json") }
 
@@ -188,6 +198,7 @@ func (s seat) settle(log zerolog.Logger, event string, hint checks.Goal) hooks.S
 		Rest:     s.HookTimeout,
 		Nodes:    texts(s.Nodes),
 		Preserve: s.Preserve,
+		Ballot:   s.ballot(),
 		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
 			return s.save(ctx, log, loss)
 		},
@@ -224,7 +235,7 @@ func (s seat) save(ctx context.Context, log zerolog.Logger, loss hooks.Loss) (pr
 }
 
 func (s seat) lock() hooks.Lock {
-	return hooks.Lock{Path: filepath.Join(s.RunDir, s.Name+".lock")}
+	return hooks.Lock{Path: s.file(".lock")}
 }
 
 // retry is how long a hook waits before it tries a step again, and so how late it
