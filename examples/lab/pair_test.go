@@ -94,7 +94,7 @@ func TestPairKeepalivedStopped(t *testing.T) {
 // hook runs one of our programs as keepalived does.
 func hook(ctx context.Context, n *site.Node, program string) (netlab.Status, error) {
 	return n.Run(ctx, netlab.Command{
-		Args: []string{"/usr/libexec/keepalived/" + program}, User: "redis-vip", Group: "redis", Umask: 0o177, Capture: true,
+		Args: []string{"/usr/lib/redis-vip/" + program}, User: "redis-vip", Group: "redis", Umask: 0o177, Capture: true,
 	})
 }
 
@@ -225,7 +225,7 @@ func TestPairHookKilled(t *testing.T) {
 					follow(t, ctx, n, other)
 				}
 				p, err := n.Start(ctx, netlab.Command{
-					Args: []string{"/usr/libexec/keepalived/notify-backup"}, User: "redis-vip", Group: "redis", Umask: 0o177,
+					Args: []string{"/usr/lib/redis-vip/notify-backup"}, User: "redis-vip", Group: "redis", Umask: 0o177,
 				})
 				if err != nil {
 					t.Fatal(err)

@@ -15,23 +15,13 @@ import (
 //go:embed hooks
 var hooks embed.FS
 
-const (
-	keepalivedHooks = "/usr/libexec/keepalived/"
-	sentinelHooks   = "/usr/lib/redis-vip/"
-)
-
-// paths are the hooks' names and where the examples look for them.
-var paths = map[string]string{
-	"redis-check":       keepalivedHooks,
-	"notify-master":     keepalivedHooks,
-	"notify-backup":     keepalivedHooks,
-	"sentinel-reconfig": sentinelHooks,
-}
+// folder is where the examples look for them.
+const folder = "/usr/lib/redis-vip/"
 
 // Files are the hooks, at the paths where the examples look for them.
 func Files() []netlab.File {
 	var files []netlab.File
-	for name, folder := range paths {
+	for _, name := range []string{"redis-check", "notify-master", "notify-backup", "sentinel-reconfig"} {
 		content, err := hooks.ReadFile("hooks/" + name)
 		if err != nil {
 			panic(err) // it is not embedded

@@ -11,11 +11,11 @@ import (
 
 // programs are our programs, by where the packages put them.
 var programs = map[string]string{
-	"/usr/bin/redis-vip":                    "redis-vip",
-	"/usr/libexec/keepalived/redis-check":   "redis-check",
-	"/usr/libexec/keepalived/notify-master": "notify-master",
-	"/usr/libexec/keepalived/notify-backup": "notify-backup",
-	"/usr/lib/redis-vip/sentinel-reconfig":  "sentinel-reconfig",
+	"/usr/bin/redis-vip":                   "redis-vip",
+	"/usr/lib/redis-vip/redis-check":       "redis-check",
+	"/usr/lib/redis-vip/notify-master":     "notify-master",
+	"/usr/lib/redis-vip/notify-backup":     "notify-backup",
+	"/usr/lib/redis-vip/sentinel-reconfig": "sentinel-reconfig",
 }
 
 // source gives the files of an example.

@@ -247,7 +247,7 @@ func TestStopEndsHooksInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hook := netlab.File{Path: "/usr/libexec/keepalived/notify-backup", Mode: 0o755, Content: []byte(`#!/bin/sh
+	hook := netlab.File{Path: "/usr/lib/redis-vip/notify-backup", Mode: 0o755, Content: []byte(`#!/bin/sh
 setsid sh -c 'trap "logger -t hook ended in order; exit" TERM; logger -t hook started; while :; do sleep 0.1; done' &
 `)}
 	if err := n.WriteFile(hook); err != nil {
