@@ -37,10 +37,10 @@ const (
 	// leaseRenewed is how old a lease may be that is being renewed every second.
 	leaseRenewed = 1500 * time.Millisecond
 	// leaseSilence is how long a node that is not heard has to be silent before this
-	// one may conclude that it has lost the vote that this one gave it by its
-	// acknowledgements. The other counts them for voteLag, which is up to two seconds
-	// as INFO truncates, looks every second, and needs a moment.
-	leaseSilence = 3500 * time.Millisecond
+	// one may conclude that it no longer counts on this one's acknowledgements. One
+	// without the lease does so for voteLag, which is up to two seconds as INFO
+	// truncates; it looks twice a second (a guard does), which takes a quarter.
+	leaseSilence = 3 * time.Second
 	// voteLag is how late an acknowledgement may be that counts as a vote.
 	voteLag = time.Second
 )

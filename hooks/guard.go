@@ -11,10 +11,11 @@ import (
 )
 
 // Guard stops the writers of a master whose votes run out, before the other node can
-// get them. redis-check starts it when it finds one without a second vote: the end of
-// what is left of the lease does not wait for the next check, which may not come.
+// get them. redis-check starts it where it cannot renew the lease: the end of what is
+// left of that, and of the other node's acknowledgements, does not wait for the next
+// check, which may not come.
 type Guard struct {
-	Survey func(context.Context) checks.Facts // of everything; it renews the lease as a check does
+	Survey func(context.Context) checks.Facts // it renews the lease, as a check does
 	Local  Server
 	Left   func() time.Duration // of the lease
 	Fenced Mark                 // that a guard has paused the writers
@@ -29,7 +30,7 @@ type Guard struct {
 // long at most, and then the command does.
 const ahead = 400 * time.Millisecond
 
-// Run ends when the votes are back, or when the node is no master any more.
+// Run ends when the lease is back, or when the node is no master any more.
 func (g Guard) Run(ctx context.Context) error {
 	alone, err := g.Alone.Acquire(ctx, func() checks.Goal { return checks.NoGoal })
 	switch {
@@ -45,7 +46,7 @@ func (g Guard) Run(ctx context.Context) error {
 		case f.Class.Answers() && f.Role == node.Replica:
 			return g.Fenced.Set(false)
 		case f.Entitled():
-			if g.unfence(ctx) {
+			if g.unfence(ctx) && f.Lease.Mine {
 				return nil
 			}
 		case g.Left() <= ahead && !g.Fenced.IsSet():

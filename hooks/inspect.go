@@ -35,7 +35,7 @@ func (i Inspection) Run(ctx context.Context) (facts checks.Facts, verdict checks
 			problems = append(problems, fmt.Errorf("cannot start the missed hook: %w", err))
 		}
 	}
-	if facts.Role == node.Master && facts.Lease.Asked && (!facts.Entitled() || i.Fenced.IsSet()) {
+	if facts.Role == node.Master && facts.Lease.Asked && (!facts.Lease.Mine || i.Fenced.IsSet()) {
 		if err := i.Guard(); err != nil {
 			problems = append(problems, fmt.Errorf("cannot start the guard of the lease: %w", err))
 		}

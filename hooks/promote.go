@@ -25,6 +25,7 @@ const (
 type promotion struct {
 	Settle
 	old      Server // the master that waits for us, if any
+	bids     int    // for the lease
 	promoted bool
 }
 
@@ -145,9 +146,14 @@ func (p *promotion) elect(ctx context.Context, r *Record) error {
 		r.warn(fmt.Errorf("serves without the lease: %w", refusal(lease)))
 		return nil
 	}
-	// The votes change with time, and so does what they rest on.
-	for _, again := range []func(context.Context, *Record) error{p.mayPromote, p.pause, p.drain} {
-		if err := again(ctx, r); err != nil && !errors.Is(err, errNothing) {
+	// The votes change with time, and so does what they rest on. Others are asked less
+	// often: they may be silent, and that takes its time.
+	again := []func(context.Context, *Record) error{p.look}
+	if p.bids++; p.bids%10 == 0 {
+		again = []func(context.Context, *Record) error{p.mayPromote, p.pause, p.drain}
+	}
+	for _, step := range again {
+		if err := step(ctx, r); err != nil && !errors.Is(err, errNothing) {
 			return err
 		}
 	}

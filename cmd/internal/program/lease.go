@@ -65,7 +65,7 @@ func (s seat) guard(ctx context.Context, log zerolog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, guardTime)
 	defer cancel()
 	return hooks.Guard{
-		Survey: s.serving().Full, Local: s.local(), Left: s.lease().Left, Fenced: s.fenced(),
+		Survey: s.serving().Brief, Local: s.local(), Left: s.lease().Left, Fenced: s.fenced(),
 		Group: s.lock(), Alone: hooks.Lock{Path: s.file(".guard.lock")}, Clock: clock.Wall{}, Every: guardEvery,
 		Say: func(event string) { log.Warn().Str("group", s.Name).Msg(event) },
 	}.Run(ctx)

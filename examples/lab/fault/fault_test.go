@@ -30,8 +30,8 @@ func TestTwo(t *testing.T) {
 		w := &Watch{}
 		for i, c := range pattern {
 			w.samples = append(w.samples, sample{
-				start.Add(time.Duration(i) * time.Second),
-				map[string]bool{"a": c != 'b', "b": c != 'a'},
+				at:       start.Add(time.Duration(i) * time.Second),
+				writable: map[string]bool{"a": c != 'b', "b": c != 'a'},
 			})
 		}
 		if got := w.Two(start); got != want {

@@ -24,6 +24,10 @@ func powerFaults() []Scenario {
 	setup := Setup{Redis: onDisk, Group: fmt.Sprintf("boot_wait = %q", bootWait)}
 	return []Scenario{
 		{
+			Name: "host-gone", Title: "the active host loses power, and comes back once the other one serves", Make: hostGone,
+			Promises: []Promise{nowhere(inFlight), outage(6 * time.Second), oneAfter(0), settled(15 * time.Second)},
+		},
+		{
 			Name: "power-loss", Title: "both hosts lose power, the standby 3 s earlier; it boots first (boot-wait 10 s)",
 			Setup: setup,
 			Make: func(ctx context.Context, s *Stage) error {

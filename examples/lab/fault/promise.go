@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -68,6 +69,25 @@ func oneAfter(d time.Duration) Promise {
 		}
 		return nil
 	}
+}
+
+// serving is the promise that no node has the VIP for longer than that and takes no
+// writes.
+func serving(most time.Duration) Promise {
+	return func(r Result) error {
+		if r.Useless > most {
+			return fmt.Errorf("a node had the VIP for %s and took no writes, promised at most %v", seconds(r.Useless), most)
+		}
+		return nil
+	}
+}
+
+// still is the promise that the VIP stays where it is.
+func still(r Result) error {
+	if r.Moved {
+		return errors.New("the VIP has moved")
+	}
+	return nil
 }
 
 // timely is a promise about one of the times that a scenario takes.

@@ -37,6 +37,8 @@ type Result struct {
 	Files        []string
 	Masters      int           // how many there are at the end
 	Two          time.Duration // after the fault began, when two nodes took writes for the last time; 0 for never
+	Useless      time.Duration // the longest that a node had the VIP and took no writes
+	Moved        bool          // another node than at the beginning has had the VIP
 	Whole        time.Duration // after the fault was over; never, if it was not
 	Wrong        error         // what was missing at the end
 	Times        map[string]time.Duration
@@ -62,7 +64,7 @@ func (s *Stage) result(ctx context.Context) (r Result, err error) {
 	report := s.Book.Report()
 	r = Result{
 		Outage: report.Outage.Duration(), Errors: report.Errors,
-		Two: s.Watch.Two(s.began), Whole: never, Wrong: s.wrong, Times: s.Times,
+		Two: s.Watch.Two(s.began), Useless: s.Watch.Useless(s.began), Moved: s.Watch.Moved(s.Active, s.began), Whole: never, Wrong: s.wrong, Times: s.Times,
 	}
 	if !s.whole.IsZero() {
 		r.Whole = s.whole.Sub(s.ended)
@@ -103,6 +105,9 @@ func (r Result) String() string {
 	notes := []string{"whole again " + after0(r.Whole)}
 	if r.Two > 0 {
 		notes = append(notes, "two took writes until "+seconds(r.Two))
+	}
+	if r.Useless > 0 {
+		notes = append(notes, "VIP without writes for "+seconds(r.Useless))
 	}
 	for _, what := range slices.SortedFunc(maps.Keys(r.Times), cmp.Compare[string]) {
 		notes = append(notes, what+" "+after0(r.Times[what]))

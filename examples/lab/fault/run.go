@@ -49,7 +49,11 @@ func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	options := s.Setup.options(o)
-	pair, err := site.Pair(ctx, options)
+	build := site.Pair
+	if s.Setup.Witness {
+		build = site.Witnessed
+	}
+	pair, err := build(ctx, options)
 	if err != nil {
 		return Result{}, err
 	}
@@ -102,7 +106,7 @@ func open(ctx context.Context, setup Setup, o Options, pair *site.Site) (*Stage,
 		s.close()
 		return nil, err
 	}
-	s.Watch = watch(ctx, pair.Nodes)
+	s.Watch = watch(ctx, pair.Nodes, pair.VIP.Addr())
 	return s, nil
 }
 

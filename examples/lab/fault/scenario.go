@@ -23,6 +23,7 @@ type Setup struct {
 	Redis   string // lines for redis.conf
 	Group   string // lines for the group in redis-vip.toml
 	Gateway bool   // a gateway is there, and redis-vip.toml names it
+	Witness bool   // examples/active-standby-witness instead: a third host holds a lease
 	Load    bool   // pipelined writes beside the usual ones
 
 	// Stubborn is a second client, which goes on talking to the host that was the
@@ -33,7 +34,7 @@ type Setup struct {
 
 // All are the scenarios, in the order in which a person would go through them.
 func All() []Scenario {
-	return slices.Concat(redisFaults(), keepalivedFaults(), networkFaults(), powerFaults(), roleFaults(), syncFaults(), diskFaults())
+	return slices.Concat(redisFaults(), keepalivedFaults(), networkFaults(), powerFaults(), witnessFaults(), roleFaults(), syncFaults(), diskFaults())
 }
 
 // Find returns the scenarios of a name: the one that has it, or all whose name

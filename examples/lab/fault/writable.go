@@ -2,6 +2,8 @@ package fault
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +26,7 @@ type Watch struct {
 type sample struct {
 	at       time.Time
 	writable map[string]bool // by the node's name
+	holds    map[string]bool // the VIP
 }
 
 const (
@@ -37,7 +40,7 @@ const (
 const absent = "redis-vip:lab:absent"
 
 // watch looks, from the nodes themselves, until it is stopped.
-func watch(ctx context.Context, nodes []*site.Node) *Watch {
+func watch(ctx context.Context, nodes []*site.Node, vip netip.Addr) *Watch {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w := &Watch{stop: stop}
 	w.running.Go(func() {
@@ -45,7 +48,7 @@ func watch(ctx context.Context, nodes []*site.Node) *Watch {
 		tick := time.NewTicker(sampling)
 		defer tick.Stop()
 		for ctx.Err() == nil {
-			w.add(nodes, w.ask(ctx, nodes, servers))
+			w.add(nodes, vip, w.ask(ctx, nodes, servers))
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -80,10 +83,11 @@ func (w *Watch) ask(ctx context.Context, nodes []*site.Node, servers []*redis.Cl
 	return writable
 }
 
-func (w *Watch) add(nodes []*site.Node, writable []bool) {
-	s := sample{at: time.Now(), writable: make(map[string]bool, len(nodes))}
+func (w *Watch) add(nodes []*site.Node, vip netip.Addr, writable []bool) {
+	s := sample{at: time.Now(), writable: make(map[string]bool, len(nodes)), holds: make(map[string]bool, len(nodes))}
 	for i, n := range nodes {
 		s.writable[n.Name] = writable[i]
+		s.holds[n.Name], _ = n.Holds(vip)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,6 +137,41 @@ func (w *Watch) Two(from time.Time) (last time.Duration) {
 		}
 	}
 	return last
+}
+
+// Useless returns how long a node had the VIP in one go, after a time, and took no
+// writes.
+func (w *Watch) Useless(from time.Time) (longest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	since := make(map[string]time.Time)
+	for _, s := range w.samples {
+		for name, holds := range s.holds {
+			switch {
+			case !holds || s.writable[name] || s.at.Before(from):
+				delete(since, name)
+			case since[name].IsZero():
+				since[name] = s.at
+			default:
+				longest = max(longest, s.at.Sub(since[name]))
+			}
+		}
+	}
+	return longest
+}
+
+// Moved says whether another node had the VIP, after a time.
+func (w *Watch) Moved(n *site.Node, from time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.samples, func(s sample) bool {
+		for name, holds := range s.holds {
+			if holds && name != n.Name && s.at.After(from) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // Last returns when, counted from a time, a node took a write for the last time

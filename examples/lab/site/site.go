@@ -67,9 +67,12 @@ func (n *Node) Endpoint() string { return netip.AddrPortFrom(n.IP(), redisPort).
 // Site is an architecture in a lab.
 type Site struct {
 	*netlab.Lab
-	Nodes  []*Node
-	Client *netlab.Host // who writes through the VIP
-	VIP    netip.Prefix
+	Nodes   []*Node
+	Client  *netlab.Host // who writes through the VIP
+	Witness *Node        // of Witnessed: a host with a Redis that holds the lease
+	VIP     netip.Prefix
+
+	examples string // the folder of the examples
 }
 
 const (
@@ -79,13 +82,32 @@ const (
 
 // vip and writer are what the examples call them; nodes are .1, .2 and so on.
 var (
-	vip    = netip.MustParsePrefix("192.168.0.4/24")
-	writer = netip.MustParsePrefix("192.168.0.100/24")
+	vip     = netip.MustParsePrefix("192.168.0.4/24")
+	writer  = netip.MustParsePrefix("192.168.0.100/24")
+	witness = netip.MustParsePrefix("192.168.0.9/24")
 )
 
 // Pair sets up the active/standby pair under keepalived. Nothing is started.
 func Pair(ctx context.Context, o Options) (*Site, error) {
 	return build(ctx, o, 2, "active-standby", (*Node).installKeepalived)
+}
+
+// Witnessed sets up the pair with a witness on a third host. Nothing is started.
+func Witnessed(ctx context.Context, o Options) (*Site, error) {
+	o.Extra = append(o.Extra, netlab.Plan{Name: "witness", Addresses: addresses(witness, o.IPv6)})
+	s, err := build(ctx, o, 2, "active-standby-witness", (*Node).installKeepalived)
+	if err != nil {
+		return nil, err
+	}
+	s.Witness = &Node{Host: s.Host("witness")}
+	conf, err := source{folder: filepath.Join(s.examples, "active-standby-witness")}.file("witness.conf", "")
+	if err == nil {
+		s.Witness.Redis, err = newRedis(s.Witness.Host, conf)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Trio sets up three nodes under Sentinel. Nothing is started.
@@ -121,7 +143,7 @@ func build(ctx context.Context, o Options, nodes int, example string, guard func
 			err = errors.Join(err, lab.Close())
 		}
 	}()
-	s := &Site{Lab: lab, Client: lab.Hosts()[0], VIP: vip}
+	s := &Site{Lab: lab, Client: lab.Hosts()[0], VIP: vip, examples: o.Examples}
 	from := source{folder: filepath.Join(o.Examples, example), edit: o.Edit}
 	for _, h := range lab.Hosts()[1 : 1+nodes] {
 		n := &Node{Host: h}
@@ -145,12 +167,16 @@ func addresses(v4 netip.Prefix, both bool) []netip.Prefix {
 
 // Start starts Redis on every node, and then what watches over it.
 func (s *Site) Start(ctx context.Context) error {
-	for _, n := range s.Nodes {
+	servers := s.Nodes
+	if s.Witness != nil {
+		servers = append(slices.Clone(servers), s.Witness)
+	}
+	for _, n := range servers {
 		if err := n.Redis.Start(ctx); err != nil {
 			return err
 		}
 	}
-	for _, n := range s.Nodes {
+	for _, n := range servers {
 		if err := n.Redis.WaitAnswering(ctx); err != nil {
 			return fmt.Errorf("%s: %w", n.Name, err)
 		}
