@@ -26,7 +26,7 @@ func (e Endpoint) Look(ctx context.Context) Facts {
 
 func (e Endpoint) look(ctx context.Context) Facts {
 	greeting := new(greeting)
-	client := e.Client(remaining(ctx))
+	client := e.Client(Remaining(ctx))
 	client.AddHook(greeting)
 	defer client.Close()
 	return read(ctx, client, greeting)
@@ -96,9 +96,9 @@ func isServer(err error) bool {
 	return errors.As(err, &server)
 }
 
-// remaining is the time the context leaves, at least a millisecond: go-redis takes
+// Remaining is the time the context leaves, at least a millisecond: go-redis takes
 // zero for its default of seconds.
-func remaining(ctx context.Context) time.Duration {
+func Remaining(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return 5 * time.Second

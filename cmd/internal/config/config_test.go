@@ -394,17 +394,6 @@ func TestSelfPointsAtTheLine(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"abc", "", 3}, {"", "abc", 3}, {"nods", "nodes", 1}, {"kitten", "sitting", 3}, {"vpis", "vips", 2}} {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("%q %q: %d", tt.a, tt.b, got)
-		}
-	}
-}
-
 // No input may make the reader panic, and every error it gives is one with a
 // remedy or a place.
 func FuzzDecode(f *testing.F) {

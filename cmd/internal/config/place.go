@@ -25,6 +25,16 @@ func (o origin) place(key string) place { return place{o, key, -1} }
 
 func (p place) at(index int) place { p.index = index; return p }
 
+// At is where a key of the group stands, or the group itself if key is empty or not
+// there: file and line, from 1; or flag and variable, and 0.
+func (g Group) At(key string) (file string, line int) {
+	e := g.origin.place(key).error("", "")
+	if e.File == "" {
+		return e.Key, 0
+	}
+	return e.File, e.Line
+}
+
 // error makes the error for this place. Only here the file is searched for the
 // line: a run without an error does not pay for positions.
 func (p place) error(problem, remedy string) *Error {

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"redis-vip/checks/spelling"
 )
 
 // proposal says what to do about the unknown key at path. Only used for an
@@ -35,7 +37,7 @@ func proposal(path []string) string {
 	default:
 		return ""
 	}
-	if nearest := nearest(name, known); nearest != "" {
+	if nearest := spelling.Nearest(name, known); nearest != "" {
 		return `did you mean "` + nearest + `"?`
 	}
 	return "known here: " + strings.Join(known, ", ")
@@ -49,37 +51,4 @@ func keysOf[T any]() []string {
 		keys = append(keys, t.Field(i).Tag.Get("toml"))
 	}
 	return keys
-}
-
-// nearest is the known word within a third of its length of name, or empty.
-func nearest(name string, known []string) string {
-	best, bestDistance := "", 0
-	for _, k := range known {
-		d := distance(name, k)
-		if d <= max(1, len(k)/3) && (best == "" || d < bestDistance) {
-			best, bestDistance = k, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

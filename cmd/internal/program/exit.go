@@ -19,6 +19,7 @@ const (
 var (
 	errUnfit  = errors.New("unfit")  // said by the verdict
 	errFailed = errors.New("failed") // said by the record
+	errFound  = errors.New("found")  // said by the findings
 )
 
 // usageError is a mistake in how the program was called or configured.
@@ -46,5 +47,5 @@ func exitCode(name Name, err error) int {
 // speaks says whether err still has to be said to the person at the terminal. What
 // a verdict or a record says has been said by then.
 func speaks(err error) bool {
-	return err != nil && !errors.Is(err, errUnfit) && !errors.Is(err, errFailed)
+	return err != nil && !errors.Is(err, errUnfit) && !errors.Is(err, errFailed) && !errors.Is(err, errFound)
 }

@@ -11,6 +11,7 @@ func personApp() *cli.App {
 		Usage: "look at, and look after, a Redis behind a virtual address",
 		Commands: []*cli.Command{
 			explainCommand(),
+			lintCommand(),
 			switchoverCommand(),
 			maintenanceCommand(),
 			preservedCommand(),

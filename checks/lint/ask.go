@@ -1,0 +1,211 @@
+package lint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"redis-vip/checks/host"
+	"redis-vip/checks/node"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Questions are about one group that runs.
+type Questions struct {
+	Group            Group
+	Username         string // ACL user of the programs; empty: default
+	SentinelUsername string
+	Server           func(netip.AddrPort) node.Endpoint // with the programs' own rights
+	Sentinel         func(netip.AddrPort) node.Endpoint
+	// Admin is the same server with more rights, because few users may run ACL DRYRUN.
+	// Nil: there is nobody to ask as.
+	Admin func(netip.AddrPort) node.Endpoint
+	// Probe asks the neighbours who else has a VIP that is here; nil: it cannot.
+	Probe func(context.Context, netip.Prefix) (who string, err error)
+}
+
+// Command is one command that the programs send, and the ACL right that it needs.
+type Command struct {
+	Words []string
+	Right string // as in ACL SETUSER
+}
+
+func (c Command) String() string { return strings.NewReplacer("+", "", "|", " ").Replace(c.Right) }
+
+// What the programs send to a node, and to a Sentinel. HELLO and AUTH need no right.
+var (
+	nodeCommands = []Command{
+		{[]string{"PING"}, "+ping"},
+		{[]string{"INFO", "replication"}, "+info"},
+		{[]string{"REPLICAOF", "NO", "ONE"}, "+replicaof"},
+		{[]string{"CONFIG", "REWRITE"}, "+config|rewrite"},
+		{[]string{"FAILOVER", "ABORT"}, "+failover"},
+		{[]string{"REPLCONF", "ack", "0"}, "+replconf"},
+		{[]string{"PSYNC", "?", "-1"}, "+psync"},
+		{[]string{"CLIENT", "PAUSE", "1000", "WRITE"}, "+client|pause"},
+		{[]string{"CLIENT", "UNPAUSE"}, "+client|unpause"},
+		{[]string{"CLIENT", "KILL", "TYPE", "normal"}, "+client|kill"},
+	}
+	sentinelCommands = []Command{
+		{[]string{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"}, "+sentinel|get-master-addr-by-name"},
+		{[]string{"SENTINEL", "MASTER", "mymaster"}, "+sentinel|master"},
+		{[]string{"SENTINEL", "SENTINELS", "mymaster"}, "+sentinel|sentinels"},
+		{[]string{"SENTINEL", "MYID"}, "+sentinel|myid"},
+		{[]string{"SENTINEL", "FAILOVER", "mymaster"}, "+sentinel|failover"},
+	}
+)
+
+// Ask looks at the running system. It only reads, asks everybody at once, and always
+// returns: the context bounds it. What cannot be looked at is said in Skipped.
+func Ask(ctx context.Context, groups []Questions) *Live {
+	live := &Live{Nodes: map[string][]Node{}, Sentinels: map[string]int{}}
+	if list, err := net.Interfaces(); err == nil {
+		for _, i := range list {
+			live.Interfaces = append(live.Interfaces, i.Name)
+		}
+	}
+	asking := &asking{live: live}
+	for _, q := range groups {
+		asking.group(ctx, q)
+	}
+	asking.Wait()
+	return live
+}
+
+// asking is what the answers are gathered with.
+type asking struct {
+	sync.WaitGroup
+	sync.Mutex
+	live *Live
+}
+
+// note keeps what somebody answered.
+func (a *asking) note(keep func(*Live)) {
+	a.Lock()
+	defer a.Unlock()
+	keep(a.live)
+}
+
+func (a *asking) skip(format string, args ...any) {
+	a.note(func(l *Live) { l.Skipped = append(l.Skipped, fmt.Sprintf(format, args...)) })
+}
+
+func (a *asking) group(ctx context.Context, q Questions) {
+	name := q.Group.Name
+	nodes := make([]Node, len(q.Group.Nodes))
+	a.note(func(l *Live) { l.Nodes[name] = nodes })
+	for i, addr := range q.Group.Nodes {
+		a.Go(func() {
+			nodes[i] = Node{addr, addr == q.Group.Self, q.Server(addr).Look(ctx)}
+			if nodes[i].Class == node.Alive {
+				a.rights(ctx, q, addr, false)
+			}
+		})
+	}
+	for _, vip := range q.Group.VIPs {
+		a.Go(func() { a.vip(ctx, q, vip) })
+	}
+	for _, addr := range q.Group.Sentinels {
+		a.Go(func() { a.sentinel(ctx, q, addr) })
+	}
+}
+
+func (a *asking) vip(ctx context.Context, q Questions, vip netip.Prefix) {
+	held, err := host.Holds(vip.Addr())
+	if err != nil {
+		a.skip("whether the VIP %s is here: %v", vip.Addr(), err)
+		return
+	}
+	holder := Holder{Group: q.Group.Name, VIP: vip.Addr(), Here: held}
+	switch {
+	case !held && len(q.Group.Nodes) > 0:
+		holder.RunID = q.Server(netip.AddrPortFrom(vip.Addr(), q.Group.Nodes[0].Port())).Look(ctx).RunID
+	case held && q.Probe != nil:
+		if holder.Twice, err = q.Probe(ctx, vip); err != nil {
+			a.skip("whether another host has the VIP %s too: %v", vip.Addr(), err)
+		}
+	}
+	a.note(func(l *Live) { l.Holders = append(l.Holders, holder) })
+}
+
+func (a *asking) sentinel(ctx context.Context, q Questions, addr netip.AddrPort) {
+	client := q.Sentinel(addr).Client(node.Remaining(ctx))
+	defer client.Close()
+	others, err := client.Do(ctx, "SENTINEL", "SENTINELS", q.Group.Name).Slice()
+	if err != nil {
+		a.skip("the Sentinel %s: %v", addr, err)
+		return
+	}
+	a.note(func(l *Live) { l.Sentinels[q.Group.Name] = max(l.Sentinels[q.Group.Name], len(others)+1) })
+	a.rights(ctx, q, addr, true)
+}
+
+// rights asks a server whether the programs' user may run what they send. The user
+// itself is mostly not allowed to ask.
+func (a *asking) rights(ctx context.Context, q Questions, addr netip.AddrPort, sentinel bool) {
+	user, commands, server := q.Username, nodeCommands, q.Server
+	if sentinel {
+		user, commands, server = q.SentinelUsername, sentinelCommands, q.Sentinel
+	}
+	if user == "" {
+		user = "default"
+	}
+	denied, err := dryRun(ctx, server(addr), user, commands)
+	if isDenied(err) && q.Admin != nil && !sentinel {
+		denied, err = dryRun(ctx, q.Admin(addr), user, commands)
+	}
+	switch {
+	case isDenied(err):
+		a.skip("the rights of user %s on %s: nobody here may run ACL DRYRUN there", user, addr)
+	case err != nil:
+		a.skip("the rights of user %s on %s: %v", user, addr, err)
+	}
+	a.note(func(l *Live) {
+		for _, c := range denied {
+			l.Denied = append(l.Denied, Denied{q.Group.Name, user, addr, sentinel, c})
+		}
+	})
+}
+
+var errNoDryRun = errors.New("it has no ACL DRYRUN, which came with Redis 7.0")
+
+// dryRun asks for all commands in one go.
+func dryRun(ctx context.Context, e node.Endpoint, user string, commands []Command) (denied []Command, err error) {
+	client := e.Client(node.Remaining(ctx))
+	defer client.Close()
+	pipe := client.Pipeline()
+	var answers []*redis.Cmd
+	for _, c := range commands {
+		words := []any{"ACL", "DRYRUN", user}
+		for _, w := range c.Words {
+			words = append(words, w)
+		}
+		answers = append(answers, pipe.Do(ctx, words...))
+	}
+	var server redis.Error
+	if _, err := pipe.Exec(ctx); err != nil && !errors.As(err, &server) {
+		return nil, err // no connection came about, and the commands know nothing of it
+	}
+	for i, answer := range answers {
+		text, err := answer.Text()
+		switch {
+		case err != nil && (strings.HasPrefix(err.Error(), "ERR Unknown subcommand") || strings.HasPrefix(err.Error(), "ERR unknown")):
+			return nil, errNoDryRun
+		case err != nil:
+			return nil, err
+		case text != "OK":
+			denied = append(denied, commands[i])
+		}
+	}
+	return denied, nil
+}
+
+func isDenied(err error) bool {
+	class := node.Classify(err)
+	return err != nil && (class == node.NoPerm || class == node.NoAuth)
+}

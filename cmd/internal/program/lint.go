@@ -1,0 +1,398 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"redis-vip/checks/host"
+	"redis-vip/checks/lint"
+	"redis-vip/checks/lint/keepalived"
+	"redis-vip/checks/lint/redisconf"
+	"redis-vip/checks/node"
+	"redis-vip/cmd/internal/config"
+	"redis-vip/hooks/vip"
+
+	"github.com/urfave/cli/v2"
+)
+
+func lintCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "lint",
+		Usage:     "find the mistakes in keepalived.conf, redis.conf, sentinel.conf and redis-vip.toml",
+		ArgsUsage: "[FILE…]",
+		Description: `Looks at this host's files, what they name on its disk, and what runs, and changes
+nothing. Run it as root: others may not read redis.conf.
+
+Named files are looked at alone, without what runs; what kind they are is seen from
+what they hold.
+
+Each finding is a line FILE:LINE: error|warning: WHAT [RULE], and below it, indented,
+why it matters and what to write. An error breaks something, or will when it is
+needed. A warning may be meant. Exit 0: no error; 1: errors (with --strict, warnings
+too); 2: it could not look.
+
+   redis-vip lint                                  # this host
+   redis-vip lint --other redis2-keepalived.conf   # and against the other host's file
+   redis-vip lint --offline --root /mnt/image      # a host that does not run
+   redis-vip lint ./keepalived.conf                # one file, before you install it`,
+		Flags: common(
+			&cli.StringFlag{Name: "keepalived", Usage: "read `FILE` instead of " + keepalivedPaths[0]},
+			&cli.StringFlag{Name: "redis", Usage: "read `FILE` instead of " + redisPaths[0]},
+			&cli.StringFlag{Name: "sentinel", Usage: "read `FILE` instead of " + sentinelPaths[0]},
+			&cli.StringFlag{Name: "other", Usage: "compare with keepalived.conf or redis.conf of the other host: `FILE`"},
+			&cli.StringFlag{Name: "config-id", Usage: "read the lines for @`NAME`, as keepalived -i does; else the host's name up to the first dot"},
+			&cli.StringFlag{Name: "root", Usage: "the host's files are below `DIR`; with --offline"},
+			&cli.BoolFlag{Name: "offline", Usage: "ask neither systemd nor any server"},
+			&cli.BoolFlag{Name: "strict", Usage: "exit 1 for warnings too"},
+			&cli.BoolFlag{Name: "json", Usage: "for programs"},
+		),
+		Action: func(c *cli.Context) error {
+			l := Lint{
+				Files: c.Args().Slice(), Keepalived: c.String("keepalived"), Redis: c.String("redis"), Sentinel: c.String("sentinel"),
+				Other: c.String("other"), ID: c.String("config-id"), Root: lint.Root(c.String("root")), Overrides: overrides(c),
+				Offline: c.Bool("offline") || c.NArg() > 0, Strict: c.Bool("strict"), JSON: c.Bool("json"),
+				Out: c.App.Writer, Err: c.App.ErrWriter, Timeout: lintTimeout,
+			}
+			if l.Root != "" && !l.Offline {
+				return usage("--root: what runs here is another host's: add --offline")
+			}
+			return l.Run(c.Context)
+		},
+	}
+}
+
+// Where the packages have the files: Debian's first, then EL's and Valkey's.
+var (
+	keepalivedPaths = []string{"/etc/keepalived/keepalived.conf"}
+	redisPaths      = []string{"/etc/redis/redis.conf", "/etc/redis.conf", "/etc/valkey/valkey.conf"}
+	sentinelPaths   = []string{"/etc/redis/sentinel.conf", "/etc/redis-sentinel.conf", "/etc/valkey/sentinel.conf"}
+)
+
+// lintTimeout bounds all that is asked of the running system.
+const lintTimeout = 5 * time.Second
+
+// Lint looks for mistakes in a host's files, and in what runs.
+type Lint struct {
+	Files                       []string // these alone
+	Keepalived, Redis, Sentinel string   // empty: the packages' own
+	Other                       string
+	ID                          string // as keepalived's --config-id
+	Root                        lint.Root
+	Overrides                   config.Overrides
+	Offline, Strict, JSON       bool
+	Out, Err                    io.Writer
+	Timeout                     time.Duration
+
+	host     lint.Host
+	groups   []config.Group
+	findings []lint.Finding // of redis-vip.toml's own loader
+	notes    []string
+	read     int // files
+}
+
+// Run prints what it finds. It fails with errFound if that is an error, and with an
+// error of usage if it could not look.
+func (l *Lint) Run(ctx context.Context) error {
+	if err := l.readAll(); err != nil {
+		return usageError{err}
+	}
+	if !l.Offline {
+		l.ask(ctx)
+	}
+	l.host.LookAround(l.Root)
+	findings := lint.Sort(append(l.findings, lint.Check(&l.host)...))
+	if err := l.print(findings); err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if f.Severity == lint.Error || l.Strict {
+			return errFound
+		}
+	}
+	return nil
+}
+
+func (l *Lint) readAll() error {
+	if l.ID == "" && l.Root == "" {
+		name, _ := os.Hostname()
+		l.ID, _, _ = strings.Cut(name, ".")
+	}
+	if err := l.readFiles(); err != nil {
+		return err
+	}
+	if l.Other != "" {
+		return l.readOther()
+	}
+	return nil
+}
+
+func (l *Lint) readFiles() error {
+	if len(l.Files) > 0 {
+		for _, path := range l.Files {
+			if err := l.readOne(path); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := l.readFirst(l.Keepalived, keepalivedPaths, l.readKeepalived); err != nil {
+		return err
+	}
+	if err := l.readFirst(l.Redis, redisPaths, l.readRedis); err != nil {
+		return err
+	}
+	if err := l.readFirst(l.Sentinel, sentinelPaths, l.readSentinel); err != nil {
+		return err
+	}
+	if err := l.readConfig(); err != nil {
+		return err
+	}
+	if l.read == 0 {
+		return errors.New("there is nothing to look at: no keepalived.conf, redis.conf, sentinel.conf or redis-vip.toml: name the files")
+	}
+	return nil
+}
+
+// readFirst reads the file that was named, or else the first that is there.
+func (l *Lint) readFirst(named string, standard []string, read func(string) error) error {
+	if named != "" {
+		return read(named)
+	}
+	for _, path := range standard {
+		if err := read(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// readOne reads a file of any kind.
+func (l *Lint) readOne(path string) error {
+	switch data, err := l.Root.Read(path); {
+	case err != nil:
+		return unreadable(path, err)
+	case strings.HasSuffix(path, ".toml"):
+		l.Overrides.Config = filepath.Join("/", string(l.Root), absolute(path))
+		return l.readConfig()
+	case isSentinel(data):
+		return l.readSentinel(path)
+	case isKeepalived(data):
+		return l.readKeepalived(path)
+	default:
+		return l.readRedis(path)
+	}
+}
+
+func (l *Lint) readOther() error {
+	data, err := os.ReadFile(l.Other) // beside the person, and not below Root
+	if err != nil {
+		return unreadable(l.Other, err)
+	}
+	source := lint.Root("")
+	if !isKeepalived(data) {
+		l.host.Other.Redis, err = redisconf.Read(absolute(l.Other), redisconf.Source{Read: source.Read, Glob: source.Glob})
+		return err
+	}
+	l.host.Other.Keepalived, err = keepalived.Read(absolute(l.Other), l.otherID(), keepalived.Source{Read: source.Read, Glob: source.Glob})
+	return err
+}
+
+// otherID is which lines of a common file are for the other host: where there are lines
+// for two, those that are not for this one.
+func (l *Lint) otherID() string {
+	if f := l.host.Keepalived; f != nil {
+		for _, name := range f.Names {
+			if name != f.ID {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+func (l *Lint) readKeepalived(path string) (err error) {
+	l.host.Keepalived, err = keepalived.Read(absolute(path), l.ID, keepalived.Source{Read: l.Root.Read, Glob: l.Root.Glob})
+	return l.count(path, err)
+}
+
+func (l *Lint) readRedis(path string) (err error) {
+	l.host.Redis, err = redisconf.Read(absolute(path), redisconf.Source{Read: l.Root.Read, Glob: l.Root.Glob})
+	return l.count(path, err)
+}
+
+func (l *Lint) readSentinel(path string) (err error) {
+	l.host.Sentinel, err = redisconf.Read(absolute(path), redisconf.Source{Read: l.Root.Read, Glob: l.Root.Glob})
+	return l.count(path, err)
+}
+
+func (l *Lint) count(path string, err error) error {
+	if err != nil {
+		return unreadable(path, err)
+	}
+	l.read++
+	return nil
+}
+
+func unreadable(path string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: %w: run this as root", path, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// isKeepalived and isSentinel tell the kinds of files apart by what only one of them
+// can hold.
+func isKeepalived(data []byte) bool {
+	return begins(data, "vrrp_", "global_defs", "virtual_server", "include_check")
+}
+
+func isSentinel(data []byte) bool { return begins(data, "sentinel") }
+
+func begins(data []byte, words ...string) bool {
+	for line := range strings.Lines(string(data)) {
+		for _, word := range words {
+			if strings.HasPrefix(strings.TrimLeft(line, " \t"), word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readConfig reads redis-vip.toml. What its loader finds is a finding; that there is
+// none is not.
+func (l *Lint) readConfig() error {
+	o := l.Overrides
+	if o.Config == "" {
+		o.Config = filepath.Join("/", string(l.Root), config.DefaultPath)
+		if _, err := os.Stat(o.Config); errors.Is(err, fs.ErrNotExist) && o.Nodes == "" {
+			l.notes = append(l.notes, "no "+config.DefaultPath+": what has to agree with it was not compared")
+			return nil
+		} else if o.Nodes != "" {
+			o.Config = l.Overrides.Config
+		}
+	}
+	groups, _, err := config.LoadAll(o, config.Options{})
+	if err != nil {
+		return l.configErrors(err)
+	}
+	l.read++
+	l.groups = groups
+	addresses, _ := host.Addresses()
+	for _, g := range groups {
+		self, _, err := g.Self(addresses)
+		if err != nil && !l.Offline {
+			l.notes = append(l.notes, err.Error())
+		}
+		group := lint.Group{
+			Name: g.Name, VIPs: g.VIPs, Nodes: g.Nodes, Sentinels: g.Sentinels, Self: self, Timeout: g.Timeout,
+			Password: g.Password.Reveal() != "", At: map[string]lint.Position{},
+		}
+		for _, key := range []string{"", "vips", "nodes", "sentinels", "username", "sentinel_username"} {
+			file, line := g.At(key)
+			group.At[key] = lint.Position{File: file, Line: line}
+		}
+		l.host.Groups = append(l.host.Groups, group)
+	}
+	return nil
+}
+
+// configErrors turns the loader's errors into findings; one that is about a flag
+// stays an error.
+func (l *Lint) configErrors(err error) error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		for _, e := range joined.Unwrap() {
+			if err := l.configErrors(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var wrong *config.Error
+	if !errors.As(err, &wrong) || wrong.File == "" {
+		return err
+	}
+	l.read++
+	message := wrong.Problem
+	if wrong.Key != "" {
+		message = wrong.Key + ": " + message
+	}
+	l.findings = append(l.findings, lint.Finding{
+		File: wrong.File, Line: wrong.Line, Severity: lint.Error, Rule: "configuration", Message: message,
+		Why: "The programs go on with the last good copy of the file, or do not run at all.", Fix: wrong.Remedy,
+	})
+	return nil
+}
+
+// ask looks at what runs.
+func (l *Lint) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	units, err := lint.AskUnits(ctx)
+	if err != nil {
+		l.notes = append(l.notes, fmt.Sprintf("the units were not looked at: systemctl: %v", err))
+	}
+	l.host.Units = units
+	var questions []lint.Questions
+	for i, g := range l.groups {
+		questions = append(questions, l.questions(g, l.host.Groups[i]))
+	}
+	l.host.Live = lint.Ask(ctx, questions)
+	for _, skipped := range l.host.Live.Skipped {
+		l.notes = append(l.notes, "not looked at: "+skipped)
+	}
+}
+
+func (l *Lint) questions(g config.Group, group lint.Group) lint.Questions {
+	s := seat{Group: g, self: group.Self}
+	q := lint.Questions{
+		Group: group, Username: g.Username, SentinelUsername: g.SentinelUsername,
+		Server: s.endpoint,
+		Sentinel: func(addr netip.AddrPort) node.Endpoint {
+			return node.Endpoint{Addr: addr, Username: g.SentinelUsername, Password: g.SentinelPassword.Reveal(), TLS: g.TLS}
+		},
+	}
+	if g.Username != "" {
+		q.Admin = func(addr netip.AddrPort) node.Endpoint {
+			e := s.endpoint(addr)
+			e.Username, e.Password = "", l.host.DefaultPassword()
+			return e
+		}
+	}
+	if os.Geteuid() == 0 {
+		q.Probe = func(ctx context.Context, prefix netip.Prefix) (string, error) {
+			ctx, cancel := context.WithTimeout(ctx, lintProbe)
+			defer cancel()
+			holder, found, err := vip.VIP{Prefix: prefix, Interface: g.Interface}.Probe(ctx)
+			if err != nil || !found {
+				return "", err
+			}
+			return holder.String(), nil
+		}
+	}
+	return q
+}
+
+// lintProbe is how long neighbours are asked for a second holder of a VIP: hosts of one
+// network answer within milliseconds.
+const lintProbe = 1500 * time.Millisecond
