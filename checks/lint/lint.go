@@ -27,6 +27,7 @@ type Host struct {
 	Sentinel   *redisconf.File
 	Groups     []Group // of redis-vip.toml
 	Other      Other
+	Copies     bool // the files are not where keepalived and Redis read them
 	Disk       Disk
 	Units      map[string]Unit // by name, as in "redis-sentinel"; nil: not asked
 	Live       *Live           // nil: not asked

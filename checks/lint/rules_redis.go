@@ -211,7 +211,7 @@ func portDiffers(h *Host) []hit {
 func bind(f *redisconf.File) (place redisconf.Position, list []netip.Addr, everything bool) {
 	d, found := last(f, "bind")
 	if !found || len(d.Args) == 0 {
-		return f.Position, nil, true
+		return place, nil, true
 	}
 	for _, text := range d.Args {
 		text = strings.TrimPrefix(text, "-") // "-" means: if there is such an address
@@ -342,7 +342,7 @@ func noPersistence(h *Host) []hit {
 var redisUsers = []string{"redis", "valkey"}
 
 func configFolder(h *Host) []hit {
-	if h.Redis == nil {
+	if h.Redis == nil || h.Copies {
 		return nil
 	}
 	folder := h.Disk.Paths[folderOf(h.Redis.File)]
@@ -380,8 +380,8 @@ func replicaofs(f *redisconf.File) (included, own []redisconf.Directive) {
 
 func neverBootMissing(h *Host) []hit {
 	included, own := replicaofs(h.Redis)
-	if h.Redis == nil || len(included) > 0 {
-		return nil
+	if h.Redis == nil || len(included) > 0 || len(h.Redis.Problems) > 0 {
+		return nil // an include that is not there is another rule's mistake
 	}
 	if len(own) > 0 {
 		return []hit{at(own[len(own)-1].Position)}

@@ -62,7 +62,8 @@ func scriptTimeout(block *keepalived.Statement) (time.Duration, bool) {
 	if !ok {
 		return 0, false
 	}
-	return seconds(block.Last("timeout"), interval)
+	timeout, ok := seconds(block.Last("timeout"), interval)
+	return max(timeout, time.Second), ok // keepalived makes 1 of 0
 }
 
 // standardTimeout is that of redis-check where nobody says another.

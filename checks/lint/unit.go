@@ -2,7 +2,10 @@ package lint
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -16,6 +19,11 @@ func AskUnits(ctx context.Context) (map[string]Unit, error) {
 		args = append(args, name+".service")
 	}
 	out, err := exec.CommandContext(ctx, "systemctl", args...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		first, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
+		return nil, fmt.Errorf("systemctl: %s", cmp.Or(first, err.Error()))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,7 +136,7 @@ func (l *Lint) readAll() error {
 }
 
 func (l *Lint) readFiles() error {
-	if len(l.Files) > 0 {
+	if l.host.Copies = len(l.Files) > 0; l.host.Copies {
 		for _, path := range l.Files {
 			if err := l.readOne(path); err != nil {
 				return err
@@ -143,22 +144,30 @@ func (l *Lint) readFiles() error {
 		}
 		return nil
 	}
+	if err := l.readConfig(); err != nil {
+		return err
+	}
 	if err := l.readFirst(l.Keepalived, keepalivedPaths, l.readKeepalived); err != nil {
 		return err
 	}
 	if err := l.readFirst(l.Redis, redisPaths, l.readRedis); err != nil {
 		return err
 	}
-	if err := l.readFirst(l.Sentinel, sentinelPaths, l.readSentinel); err != nil {
-		return err
-	}
-	if err := l.readConfig(); err != nil {
-		return err
+	// The packages' own sentinel.conf means nothing where no Sentinel is used.
+	if l.Sentinel != "" || l.underSentinel() {
+		if err := l.readFirst(l.Sentinel, sentinelPaths, l.readSentinel); err != nil {
+			return err
+		}
 	}
 	if l.read == 0 {
 		return errors.New("there is nothing to look at: no keepalived.conf, redis.conf, sentinel.conf or redis-vip.toml: name the files")
 	}
 	return nil
+}
+
+// underSentinel is false if it is known that no group is.
+func (l *Lint) underSentinel() bool {
+	return len(l.groups) == 0 || slices.ContainsFunc(l.groups, func(g config.Group) bool { return g.NeedSentinels() == nil })
 }
 
 // readFirst reads the file that was named, or else the first that is there.
@@ -176,11 +185,11 @@ func (l *Lint) readFirst(named string, standard []string, read func(string) erro
 
 // readOne reads a file of any kind.
 func (l *Lint) readOne(path string) error {
-	switch data, err := l.Root.Read(path); {
+	switch data, err := l.Root.Read(l.absolute(path)); {
 	case err != nil:
 		return unreadable(path, err)
 	case strings.HasSuffix(path, ".toml"):
-		l.Overrides.Config = filepath.Join("/", string(l.Root), absolute(path))
+		l.Overrides.Config = filepath.Join("/", string(l.Root), l.absolute(path))
 		return l.readConfig()
 	case isSentinel(data):
 		return l.readSentinel(path)
@@ -196,12 +205,16 @@ func (l *Lint) readOther() error {
 	if err != nil {
 		return unreadable(l.Other, err)
 	}
-	source := lint.Root("")
-	if !isKeepalived(data) {
-		l.host.Other.Redis, err = redisconf.Read(absolute(l.Other), redisconf.Source{Read: source.Read, Glob: source.Glob})
+	here := lint.Root("")
+	path, err := filepath.Abs(l.Other)
+	switch {
+	case err != nil:
 		return err
+	case isKeepalived(data):
+		l.host.Other.Keepalived, err = keepalived.Read(path, l.otherID(), keepalived.Source{Read: here.Read, Glob: here.Glob})
+	default:
+		l.host.Other.Redis, err = redisconf.Read(path, redisconf.Source{Read: here.Read, Glob: here.Glob})
 	}
-	l.host.Other.Keepalived, err = keepalived.Read(absolute(l.Other), l.otherID(), keepalived.Source{Read: source.Read, Glob: source.Glob})
 	return err
 }
 
@@ -219,17 +232,17 @@ func (l *Lint) otherID() string {
 }
 
 func (l *Lint) readKeepalived(path string) (err error) {
-	l.host.Keepalived, err = keepalived.Read(absolute(path), l.ID, keepalived.Source{Read: l.Root.Read, Glob: l.Root.Glob})
+	l.host.Keepalived, err = keepalived.Read(l.absolute(path), l.ID, keepalived.Source{Read: l.Root.Read, Glob: l.Root.Glob})
 	return l.count(path, err)
 }
 
 func (l *Lint) readRedis(path string) (err error) {
-	l.host.Redis, err = redisconf.Read(absolute(path), redisconf.Source{Read: l.Root.Read, Glob: l.Root.Glob})
+	l.host.Redis, err = redisconf.Read(l.absolute(path), redisconf.Source{Read: l.Root.Read, Glob: l.Root.Glob})
 	return l.count(path, err)
 }
 
 func (l *Lint) readSentinel(path string) (err error) {
-	l.host.Sentinel, err = redisconf.Read(absolute(path), redisconf.Source{Read: l.Root.Read, Glob: l.Root.Glob})
+	l.host.Sentinel, err = redisconf.Read(l.absolute(path), redisconf.Source{Read: l.Root.Read, Glob: l.Root.Glob})
 	return l.count(path, err)
 }
 
@@ -252,11 +265,12 @@ func unreadable(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
+// absolute is a path from / on; below Root, there is no working directory.
+func (l *Lint) absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil && l.Root == "" {
 		return abs
 	}
-	return path
+	return filepath.Join("/", path)
 }
 
 // isKeepalived and isSentinel tell the kinds of files apart by what only one of them
@@ -350,7 +364,7 @@ func (l *Lint) ask(ctx context.Context) {
 	defer cancel()
 	units, err := lint.AskUnits(ctx)
 	if err != nil {
-		l.notes = append(l.notes, fmt.Sprintf("the units were not looked at: systemctl: %v", err))
+		l.notes = append(l.notes, "not looked at: the units: "+err.Error())
 	}
 	l.host.Units = units
 	var questions []lint.Questions

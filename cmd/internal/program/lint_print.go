@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"redis-vip/checks/lint"
 
@@ -33,7 +34,7 @@ func (l *Lint) print(findings []lint.Finding) error {
 	}
 	paint := painter(l.Out)
 	var text strings.Builder
-	errors := 0
+	errors, said := 0, map[string]bool{}
 	for _, f := range findings {
 		place := f.File
 		if f.Line > 0 {
@@ -45,8 +46,11 @@ func (l *Lint) print(findings []lint.Finding) error {
 			errors++
 		}
 		fmt.Fprintf(&text, "%s %s %s [%s]\n", paint(bold, place+":"), paint(colour, f.Severity.String()+":"), f.Message, f.Rule)
-		indent(&text, f.Why)
-		indent(&text, "→ "+f.Fix)
+		if !said[f.Why] { // once is enough
+			indent(&text, "    ", f.Why)
+			said[f.Why] = true
+		}
+		indent(&text, "    → ", f.Fix)
 	}
 	if len(findings) > 0 {
 		fmt.Fprintf(&text, "%s, %s\n", count(errors, "error"), count(len(findings)-errors, "warning"))
@@ -63,13 +67,12 @@ func count(n int, what string) string {
 }
 
 // indent writes a sentence on lines of its own, folded at blanks.
-func indent(text *strings.Builder, sentence string) {
-	const margin = "    "
+func indent(text *strings.Builder, margin, sentence string) {
 	line := margin
 	for _, word := range strings.Fields(sentence) {
-		if len(line)+len(word) >= lintWidth && line != margin {
+		if len(line)+len(word) >= lintWidth && strings.TrimSpace(line) != strings.TrimSpace(margin) {
 			text.WriteString(strings.TrimRight(line, " ") + "\n")
-			line = margin
+			line = strings.Repeat(" ", utf8.RuneCountInString(margin))
 		}
 		line += word + " "
 	}
