@@ -25,7 +25,8 @@ type Host struct {
 	Keepalived *keepalived.File
 	Redis      *redisconf.File
 	Sentinel   *redisconf.File
-	Groups     []Group // of redis-vip.toml
+	Groups     []Group       // of redis-vip.toml
+	Timeout    time.Duration // of redis-check, where redis-vip.toml does not count; zero: its default
 	Other      Other
 	Copies     bool // the files are not where keepalived and Redis read them
 	Disk       Disk

@@ -11,11 +11,11 @@ import (
 var keepalivedRules = []rule{
 	{
 		"unknown-keyword", Error, `unknown keyword "$1"`,
-		"keepalived passes over the line, and of a block over its first line alone: its } then ends the block around it.",
+		"keepalived passes over the line. Of a block it passes over the first line only, and the } then ends the block around it.",
 		"$2", unknownKeywords,
 	},
 	{
-		"open-quote", Error, "a quote is not closed: $1",
+		"open-quote", Error, "the quote after $1 is not closed",
 		"keepalived cuts the line short.", `close it: "…"`, problems(keepalived.OpenQuote),
 	},
 	{

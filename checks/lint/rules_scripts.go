@@ -36,11 +36,11 @@ var scriptRules = []rule{
 	{
 		"unquoted-arguments", Error, `keepalived takes "$1" for a user, and there is none such`,
 		"Of a hook without quotes, the second word is a user and the third its group. keepalived drops the hook, and says nothing even with -t.",
-		`write $2 "$3"`, unquotedArguments,
+		`put all of it into one pair of quotes: $2 "$3 …"`, unquotedArguments,
 	},
 	{
-		"script-arguments-lost", Error, "the arguments $1 are outside the quotes",
-		"keepalived calls the script without them.", `write script "$2"`, argumentsLost,
+		"script-arguments-lost", Error, "the arguments of $1 are outside the quotes",
+		"keepalived calls the script without them.", `put all of it into one pair of quotes: script "$1 …"`, argumentsLost,
 	},
 	{
 		"script-missing", Error, "$1: there is no $2", droppedWhy, "install it there, or correct the path", scriptMissing,
@@ -135,7 +135,7 @@ func unquotedArguments(h *Host) (hits []hit) {
 			continue
 		}
 		if _, found := h.Disk.Users[s.rest[0]]; !found || len(s.rest) > 2 {
-			hits = append(hits, at(s.Position, s.rest[0], s.what, strings.Join(slices.Concat(s.program, s.rest), " ")))
+			hits = append(hits, at(s.Position, s.rest[0], s.what, s.path()))
 		}
 	}
 	return hits
@@ -144,7 +144,7 @@ func unquotedArguments(h *Host) (hits []hit) {
 func argumentsLost(h *Host) (hits []hit) {
 	for _, s := range scripts(h.Keepalived) {
 		if strings.HasPrefix(s.what, "vrrp_script") && len(s.rest) > 0 {
-			hits = append(hits, at(s.Position, strings.Join(s.rest, " "), strings.Join(slices.Concat(s.program, s.rest), " ")))
+			hits = append(hits, at(s.Position, s.path()))
 		}
 	}
 	return hits

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -72,7 +73,7 @@ const standardTimeout = 900 * time.Millisecond
 // checkTimeout is how long a redis-check may take: by its flag, or by redis-vip.toml.
 func (h *Host) checkTimeout(s script) time.Duration {
 	group := ""
-	timeout := standardTimeout
+	timeout := cmp.Or(h.Timeout, standardTimeout)
 	flag := func(i int, name string) (string, bool) {
 		word := strings.TrimPrefix(strings.TrimPrefix(s.program[i], "-"), "-")
 		if value, found := strings.CutPrefix(word, name+"="); found {

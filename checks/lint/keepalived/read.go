@@ -167,7 +167,8 @@ func (r *reader) statement(at Position, line string) {
 		default:
 			list, closed := words(piece)
 			if !closed {
-				r.problem(at, OpenQuote, piece)
+				first, _, _ := strings.Cut(piece, " ") // the rest may be a secret
+				r.problem(at, OpenQuote, strings.TrimRight(first, `"`))
 			}
 			if len(list) == 0 {
 				continue

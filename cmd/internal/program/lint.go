@@ -298,11 +298,13 @@ func (l *Lint) readConfig() error {
 	o := l.Overrides
 	if o.Config == "" {
 		o.Config = filepath.Join("/", string(l.Root), config.DefaultPath)
-		if _, err := os.Stat(o.Config); errors.Is(err, fs.ErrNotExist) && o.Nodes == "" {
+		switch _, err := os.Stat(o.Config); {
+		case err == nil:
+		case o.Nodes != "":
+			o.Config = ""
+		case errors.Is(err, fs.ErrNotExist):
 			l.notes = append(l.notes, "no "+config.DefaultPath+": what has to agree with it was not compared")
-			return nil
-		} else if o.Nodes != "" {
-			o.Config = l.Overrides.Config
+			return l.readTimeout()
 		}
 	}
 	groups, _, err := config.LoadAll(o, config.Options{})
@@ -323,11 +325,27 @@ func (l *Lint) readConfig() error {
 		}
 		for _, key := range []string{"", "vips", "nodes", "sentinels", "username", "sentinel_username"} {
 			file, line := g.At(key)
-			group.At[key] = lint.Position{File: file, Line: line}
+			group.At[key] = lint.Position{File: l.below(file), Line: line}
 		}
 		l.host.Groups = append(l.host.Groups, group)
 	}
 	return nil
+}
+
+// readTimeout takes the flag where there is no file for it to override.
+func (l *Lint) readTimeout() (err error) {
+	if text := l.Overrides.Timeout; text != "" {
+		l.host.Timeout, err = time.ParseDuration(text)
+	}
+	return err
+}
+
+// below is a path as the host knows it.
+func (l *Lint) below(path string) string {
+	if inside, found := strings.CutPrefix(path, filepath.Join("/", string(l.Root))+"/"); found && l.Root != "" {
+		return "/" + inside
+	}
+	return path
 }
 
 // configErrors turns the loader's errors into findings; one that is about a flag
@@ -352,7 +370,7 @@ func (l *Lint) configErrors(err error) error {
 		message = wrong.Key + ": " + message
 	}
 	l.findings = append(l.findings, lint.Finding{
-		File: wrong.File, Line: wrong.Line, Severity: lint.Error, Rule: "configuration", Message: message,
+		File: l.below(wrong.File), Line: wrong.Line, Severity: lint.Error, Rule: "configuration", Message: message,
 		Why: "The programs go on with the last good copy of the file, or do not run at all.", Fix: wrong.Remedy,
 	})
 	return nil

@@ -30,7 +30,7 @@ func (l *Lint) print(findings []lint.Finding) error {
 		fmt.Fprintf(l.Err, "note: %s\n", note)
 	}
 	if l.JSON {
-		return printJSON(l.Out, findings)
+		return printJSON(l.Out, append([]lint.Finding{}, findings...)) // [], not null
 	}
 	paint := painter(l.Out)
 	var text strings.Builder
