@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,12 +18,11 @@ import (
 
 // Questions are about one group that runs.
 type Questions struct {
-	Group            Group
-	Username         string // ACL user of the programs; empty: default
-	SentinelUsername string
-	Server           func(netip.AddrPort) node.Endpoint // with the programs' own rights
-	Sentinel         func(netip.AddrPort) node.Endpoint
-	// Admin is the same server with more rights, because few users may run ACL DRYRUN.
+	Group     Group
+	Witnesses []netip.AddrPort
+	// How the programs log in to a node, a Sentinel and a witness.
+	Server, Sentinel, Witness func(netip.AddrPort) node.Endpoint
+	// Admin is a node with more rights, because few users may run ACL DRYRUN.
 	// Nil: there is nobody to ask as.
 	Admin func(netip.AddrPort) node.Endpoint
 	// Probe asks the neighbours who else has a VIP that is here; nil: it cannot.
@@ -37,7 +37,8 @@ type Command struct {
 
 func (c Command) String() string { return strings.NewReplacer("+", "", "|", " ").Replace(c.Right) }
 
-// What the programs send to a node, and to a Sentinel. HELLO and AUTH need no right.
+// What the programs send to a node, to a Sentinel, and to a witness. HELLO and AUTH need
+// no right.
 var (
 	nodeCommands = []Command{
 		{[]string{"PING"}, "+ping"},
@@ -58,7 +59,18 @@ var (
 		{[]string{"SENTINEL", "MYID"}, "+sentinel|myid"},
 		{[]string{"SENTINEL", "FAILOVER", "mymaster"}, "+sentinel|failover"},
 	}
+	witnessCommands = []Command{
+		{[]string{"EVAL", "return 0", "0"}, "+eval"},
+		{[]string{"GET", leaseKey}, "+get"},
+		{[]string{"SET", leaseKey, "a"}, "+set"},
+		{[]string{"DEL", leaseKey}, "+del"},
+		{[]string{"PTTL", leaseKey}, "+pttl"},
+		{[]string{"INFO", "server"}, "+info"},
+	}
 )
+
+// leaseKey is one that a lease may have (hooks/lease).
+const leaseKey = "redis-vip:lease:mymaster"
 
 // Ask looks at the running system. It only reads, asks everybody at once, and always
 // returns: the context bounds it. What cannot be looked at is said in Skipped.
@@ -103,7 +115,7 @@ func (a *asking) group(ctx context.Context, q Questions) {
 		a.Go(func() {
 			nodes[i] = Node{addr, addr == q.Group.Self, q.Server(addr).Look(ctx)}
 			if nodes[i].Class == node.Alive {
-				a.rights(ctx, q, addr, false)
+				a.rights(ctx, q, addr, OnNode)
 			}
 		})
 	}
@@ -112,6 +124,9 @@ func (a *asking) group(ctx context.Context, q Questions) {
 	}
 	for _, addr := range q.Group.Sentinels {
 		a.Go(func() { a.sentinel(ctx, q, addr) })
+	}
+	for _, addr := range q.Witnesses {
+		a.Go(func() { a.rights(ctx, q, addr, OnWitness) })
 	}
 }
 
@@ -142,21 +157,16 @@ func (a *asking) sentinel(ctx context.Context, q Questions, addr netip.AddrPort)
 		return
 	}
 	a.note(func(l *Live) { l.Sentinels[q.Group.Name] = max(l.Sentinels[q.Group.Name], len(others)+1) })
-	a.rights(ctx, q, addr, true)
+	a.rights(ctx, q, addr, OnSentinel)
 }
 
 // rights asks a server whether the programs' user may run what they send. The user
 // itself is mostly not allowed to ask.
-func (a *asking) rights(ctx context.Context, q Questions, addr netip.AddrPort, sentinel bool) {
-	user, commands, server := q.Username, nodeCommands, q.Server
-	if sentinel {
-		user, commands, server = q.SentinelUsername, sentinelCommands, q.Sentinel
-	}
-	if user == "" {
-		user = "default"
-	}
-	denied, err := dryRun(ctx, server(addr), user, commands)
-	if isDenied(err) && q.Admin != nil && !sentinel {
+func (a *asking) rights(ctx context.Context, q Questions, addr netip.AddrPort, on Kind) {
+	e, commands := q.endpoint(addr, on)
+	user := cmp.Or(e.Username, "default")
+	denied, err := dryRun(ctx, e, user, commands)
+	if isDenied(err) && q.Admin != nil && on == OnNode {
 		denied, err = dryRun(ctx, q.Admin(addr), user, commands)
 	}
 	switch {
@@ -167,9 +177,20 @@ func (a *asking) rights(ctx context.Context, q Questions, addr netip.AddrPort, s
 	}
 	a.note(func(l *Live) {
 		for _, c := range denied {
-			l.Denied = append(l.Denied, Denied{q.Group.Name, user, addr, sentinel, c})
+			l.Denied = append(l.Denied, Denied{q.Group.Name, user, on, addr, c})
 		}
 	})
+}
+
+func (q Questions) endpoint(addr netip.AddrPort, on Kind) (node.Endpoint, []Command) {
+	switch on {
+	case OnSentinel:
+		return q.Sentinel(addr), sentinelCommands
+	case OnWitness:
+		return q.Witness(addr), witnessCommands
+	default:
+		return q.Server(addr), nodeCommands
+	}
 }
 
 var errNoDryRun = errors.New("it has no ACL DRYRUN, which came with Redis 7.0")

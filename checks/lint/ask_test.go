@@ -29,7 +29,7 @@ func asked(t *testing.T, user string, vip string, servers ...*nodetest.Server) (
 		g.VIPs = []netip.Prefix{netip.MustParsePrefix(vip)}
 	}
 	q := Questions{
-		Group: g, Username: user,
+		Group:  g,
 		Server: func(addr netip.AddrPort) node.Endpoint { return login(addr, user) },
 		Admin:  func(addr netip.AddrPort) node.Endpoint { return node.Endpoint{Addr: addr} },
 	}
@@ -202,12 +202,27 @@ func TestSentinels(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), nodetest.Bound)
 	defer cancel()
 	live := Ask(ctx, []Questions{{
-		Group: g, SentinelUsername: "ha",
+		Group:    g,
 		Server:   func(addr netip.AddrPort) node.Endpoint { return login(addr, "") },
 		Sentinel: func(addr netip.AddrPort) node.Endpoint { return login(addr, "ha") },
 	}})
 	findings := Check(&Host{Groups: []Group{g}, Live: live})
 	if len(findings) != 1 || findings[0].Rule != "sentinel-acl-rights" || !strings.Contains(findings[0].Message, "sentinel failover") || live.Sentinels["mymaster"] != 1 {
+		t.Errorf("%+v %+v", findings, live)
+	}
+}
+
+func TestWitness(t *testing.T) {
+	witness := nodetest.Redis(t, "user ha on >secret ~redis-vip:lease:* -@all +eval +get +set +pttl +info +acl|dryrun")
+	g := Group{Name: "mymaster"}
+	ctx, cancel := context.WithTimeout(t.Context(), nodetest.Bound)
+	defer cancel()
+	live := Ask(ctx, []Questions{{
+		Group: g, Witnesses: []netip.AddrPort{witness.Addr},
+		Witness: func(addr netip.AddrPort) node.Endpoint { return login(addr, "ha") },
+	}})
+	findings := Check(&Host{Groups: []Group{g}, Live: live})
+	if len(findings) != 1 || findings[0].Rule != "witness-acl-rights" || !strings.Contains(findings[0].Message, "may not run del on") {
 		t.Errorf("%+v %+v", findings, live)
 	}
 }

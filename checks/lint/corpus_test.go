@@ -79,7 +79,7 @@ func (c corpus) host(t *testing.T, id string) *Host {
 		Users: map[string]User{"root": {0, 0}, "redis": {990, 990}, "redis-vip": {998, 998}},
 	}}
 	for _, path := range []string{
-		"/usr/libexec/keepalived/redis-check", "/usr/libexec/keepalived/notify-master", "/usr/libexec/keepalived/notify-backup",
+		"/usr/lib/redis-vip/redis-check", "/usr/lib/redis-vip/notify-master", "/usr/lib/redis-vip/notify-backup",
 		"/usr/bin/redis-vip", "/usr/lib/redis-vip/sentinel-reconfig",
 	} {
 		h.Disk.Paths[path] = Path{Exists: true, Real: path, Mode: 0o755, Format: Binary}
@@ -242,7 +242,7 @@ func TestCorpus(t *testing.T) {
 // files that are too large or not to be read.
 var elsewhere = []string{
 	"too-large", "redis-too-large", "include-unreadable", "redis-include-unreadable",
-	"acl-rights", "sentinel-acl-rights", "vip-taken", "vip-twice", "node-unreachable", "node-refuses", "link-down", "not-listed",
+	"acl-rights", "sentinel-acl-rights", "witness-acl-rights", "vip-taken", "vip-twice", "node-unreachable", "node-refuses", "link-down", "not-listed",
 	"no-config-file", "other-config-file",
 }
 

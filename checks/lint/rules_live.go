@@ -18,6 +18,10 @@ var liveRules = []rule{
 		"on $3: redis-cli acl setuser $1 $4, then sentinel flushconfig", sentinelACLRights,
 	},
 	{
+		"witness-acl-rights", Error, "user $1 may not run $2 on the witness $3", "The programs cannot hold the lease there: that vote is lost.",
+		"on $3: redis-cli acl setuser $1 '~redis-vip:lease:*' $4, then config rewrite or acl save", witnessACLRights,
+	},
+	{
 		"vip-taken", Error, "at the VIP $1 answers a Redis that is no node of group $2", "Clients are there already, and two hosts would have the address.", "find that host and take the address off it, or choose another VIP", vipTaken,
 	},
 	{
@@ -75,13 +79,23 @@ type Holder struct {
 // Denied is a command that a user may not run.
 type Denied struct {
 	Group, User string
+	On          Kind
 	Server      netip.AddrPort
-	Sentinel    bool
 	Command     Command
 }
 
-// denied is the rule of commands that are refused, on nodes or on Sentinels.
-func denied(sentinel bool, key string) func(*Host) []hit {
+// Kind is what a server is to its group.
+type Kind uint8
+
+// The kinds of servers that the programs log in to.
+const (
+	OnNode Kind = iota
+	OnSentinel
+	OnWitness
+)
+
+// denied is the rule of commands that are refused.
+func denied(on Kind, key string) func(*Host) []hit {
 	return func(h *Host) (hits []hit) {
 		if h.Live == nil {
 			return nil
@@ -94,7 +108,7 @@ func denied(sentinel bool, key string) func(*Host) []hit {
 			lacks := map[login][]Command{} // one finding for each server
 			var order []login
 			for _, d := range h.Live.Denied {
-				if d.Group != g.Name || d.Sentinel != sentinel {
+				if d.Group != g.Name || d.On != on {
 					continue
 				}
 				who := login{d.User, d.Server}
@@ -116,8 +130,9 @@ func denied(sentinel bool, key string) func(*Host) []hit {
 }
 
 var (
-	aclRights         = denied(false, "username")
-	sentinelACLRights = denied(true, "sentinel_username")
+	aclRights         = denied(OnNode, "username")
+	sentinelACLRights = denied(OnSentinel, "sentinel_username")
+	witnessACLRights  = denied(OnWitness, "witness_username")
 )
 
 // groups visits what was seen of each group.

@@ -63,7 +63,7 @@ var scriptRules = []rule{
 	},
 	{
 		"process-check", Warning, "$1 only looks whether a process is there", "A Redis that hangs, loads or has lost its data has one too: it keeps the VIP.",
-		`write script "/usr/libexec/keepalived/redis-check --heal"`, processCheck,
+		`write script "/usr/lib/redis-vip/redis-check --heal"`, processCheck,
 	},
 	{
 		"notify-missing", Error, "no $1, but $2",
@@ -245,10 +245,10 @@ func processCheck(h *Host) (hits []hit) {
 
 // needed are the hooks that belong together, and which of our programs serves each.
 var needed = []struct{ keyword, program string }{
-	{"notify_master", "/usr/libexec/keepalived/notify-master"},
-	{"notify_backup", "/usr/libexec/keepalived/notify-backup"},
-	{"notify_fault", "/usr/libexec/keepalived/notify-backup"},
-	{"notify_stop", "/usr/libexec/keepalived/notify-backup"},
+	{"notify_master", "/usr/lib/redis-vip/notify-master"},
+	{"notify_backup", "/usr/lib/redis-vip/notify-backup"},
+	{"notify_fault", "/usr/lib/redis-vip/notify-backup"},
+	{"notify_stop", "/usr/lib/redis-vip/notify-backup"},
 }
 
 func notifyMissing(h *Host) (hits []hit) {

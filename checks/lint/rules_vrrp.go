@@ -164,7 +164,7 @@ var vrrpRules = []rule{
 		"vrid-differs", Error, "virtual_router_id is $1 here and $2 in $3", "The hosts do not listen to each other: both become MASTER.", "write the same number on both", differs("virtual_router_id", ""),
 	},
 	{
-		"advert-int-differs", Error, "advert_int is $1 here and $2 in $3", "VRRPv2 drops adverts with another interval: both hosts become MASTER.", "write the same number on both", differs("advert_int", "1"),
+		"advert-int-differs", Error, "advert_int is $1 here and $2 in $3", "VRRPv2 drops adverts with another interval: both hosts become MASTER.", "write the same number on both", advertIntDiffers,
 	},
 	{
 		"auth-differs", Error, "authentication is not the same as in $1", "The hosts refuse each other's adverts: both become MASTER.", "write the same auth_type and auth_pass on both", authDiffers,
@@ -299,6 +299,14 @@ func differs(keyword, standard string) func(*Host) []hit {
 		})
 		return hits
 	}
+}
+
+// advertIntDiffers is about VRRPv2: version 3 takes the master's interval.
+func advertIntDiffers(h *Host) []hit {
+	if global(h.Keepalived, "vrrp_version").Value(1) == "3" || slices.ContainsFunc(instances(h.Keepalived), func(v *keepalived.Statement) bool { return v.Last("version").Value(1) == "3" }) {
+		return nil
+	}
+	return differs("advert_int", "1")(h)
 }
 
 func valueOr(s *keepalived.Statement, standard string) string {

@@ -150,8 +150,11 @@ func (l *Lint) readFiles() error {
 	if err := l.readFirst(l.Keepalived, keepalivedPaths, l.readKeepalived); err != nil {
 		return err
 	}
-	if err := l.readFirst(l.Redis, redisPaths, l.readRedis); err != nil {
-		return err
+	// The Redis of a witness is no node: what is a mistake in a node's file is right there.
+	if l.Redis != "" || !l.isWitness() {
+		if err := l.readFirst(l.Redis, redisPaths, l.readRedis); err != nil {
+			return err
+		}
 	}
 	// The packages' own sentinel.conf means nothing where no Sentinel is used.
 	if l.Sentinel != "" || l.underSentinel() {
@@ -168,6 +171,20 @@ func (l *Lint) readFiles() error {
 // underSentinel is false if it is known that no group is.
 func (l *Lint) underSentinel() bool {
 	return len(l.groups) == 0 || slices.ContainsFunc(l.groups, func(g config.Group) bool { return g.NeedSentinels() == nil })
+}
+
+func (l *Lint) isWitness() bool {
+	return slices.ContainsFunc(l.groups, func(g config.Group) bool {
+		held, _ := host.Holds(addresses(g.Witnesses)...)
+		return held && len(g.Witnesses) > 0
+	})
+}
+
+func addresses(servers []netip.AddrPort) (list []netip.Addr) {
+	for _, s := range servers {
+		list = append(list, s.Addr())
+	}
+	return list
 }
 
 // readFirst reads the file that was named, or else the first that is there.
@@ -323,7 +340,7 @@ func (l *Lint) readConfig() error {
 			Name: g.Name, VIPs: g.VIPs, Nodes: g.Nodes, Sentinels: g.Sentinels, Self: self, Timeout: g.Timeout,
 			Password: g.Password.Reveal() != "", At: map[string]lint.Position{},
 		}
-		for _, key := range []string{"", "vips", "nodes", "sentinels", "username", "sentinel_username"} {
+		for _, key := range []string{"", "vips", "nodes", "sentinels", "username", "sentinel_username", "witness_username"} {
 			file, line := g.At(key)
 			group.At[key] = lint.Position{File: l.below(file), Line: line}
 		}
@@ -398,10 +415,12 @@ func (l *Lint) ask(ctx context.Context) {
 func (l *Lint) questions(g config.Group, group lint.Group) lint.Questions {
 	s := seat{Group: g, self: group.Self}
 	q := lint.Questions{
-		Group: group, Username: g.Username, SentinelUsername: g.SentinelUsername,
-		Server: s.endpoint,
+		Group: group, Witnesses: g.Witnesses, Server: s.endpoint,
 		Sentinel: func(addr netip.AddrPort) node.Endpoint {
 			return node.Endpoint{Addr: addr, Username: g.SentinelUsername, Password: g.SentinelPassword.Reveal(), TLS: g.TLS}
+		},
+		Witness: func(addr netip.AddrPort) node.Endpoint {
+			return node.Endpoint{Addr: addr, Username: g.WitnessUsername, Password: g.WitnessPassword.Reveal(), TLS: g.TLS}
 		},
 	}
 	if g.Username != "" {

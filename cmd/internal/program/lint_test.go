@@ -40,7 +40,7 @@ func image(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"libexec/keepalived/redis-check", "libexec/keepalived/notify-master", "libexec/keepalived/notify-backup", "bin/redis-vip"} {
+	for _, path := range []string{"lib/redis-vip/redis-check", "lib/redis-vip/notify-master", "lib/redis-vip/notify-backup", "bin/redis-vip"} {
 		write("usr/"+path, string(program[:512]), 0o755)
 	}
 	write("etc/passwd", "root:x:0:0::/:/bin/sh\nredis:x:990:990::/:/bin/false\nredis-vip:x:998:998::/:/bin/false\n", 0o644)
