@@ -417,11 +417,15 @@ func neverBootNotLast(h *Host) []hit {
 	return nil
 }
 
+// neverBootUndone leaves out what Sentinel does: it has every replica rewrite its file
+// (sentinelSendSlaveOf), and takes the line out again from one that it promotes. What
+// such a replica has is its master's anyway.
 func neverBootUndone(h *Host) (hits []hit) {
 	boot, found := neverBoot(h.Redis)
 	_, own := replicaofs(h.Redis)
+	g, _ := h.group()
 	for _, d := range own {
-		if found && below(d, boot.Included) {
+		if found && below(d, boot.Included) && !(d.Rewritten && len(g.Sentinels) > 0) {
 			hits = append(hits, at(d.Position, d.Name, strings.Join(d.Args, " "), boot.File))
 		}
 	}
