@@ -115,7 +115,8 @@ type hit struct {
 
 // rules are all of them.
 var rules = slices.Concat(
-	keepalivedRules, scriptRules, timingRules, vrrpRules, redisRules, bootRules, sentinelRules, sentinelScriptRules, liveRules,
+	keepalivedRules, vipRules, scriptRules, hookRules, timingRules, vrrpRules,
+	redisRules, bindRules, bootRules, sentinelRules, quorumRules, sandboxRules, liveRules,
 )
 
 // Check finds the mistakes, sorted by file and line.

@@ -7,7 +7,7 @@ import (
 	"redis-vip/checks/lint/redisconf"
 )
 
-var sentinelScriptRules = []rule{
+var sandboxRules = []rule{
 	{
 		"no-reconfig-script", Warning, "no client-reconfig-script for $1", "The VIP follows the master only when the timer looks, up to 2 s later.",
 		"write sentinel client-reconfig-script $1 /usr/lib/redis-vip/sentinel-reconfig", noReconfigScript,

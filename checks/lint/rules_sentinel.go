@@ -4,16 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"time"
 
 	"redis-vip/checks/lint/redisconf"
-)
-
-// Where a time is too long or too short.
-const (
-	longDownAfter  = 10 * time.Second
-	shortDownAfter = 500 * time.Millisecond
-	longFailover   = time.Minute
 )
 
 var sentinelRules = []rule{
@@ -45,27 +37,6 @@ var sentinelRules = []rule{
 	{
 		"announce-hostnames", Error, "announce-hostnames yes", "Sentinel then gives its scripts names, or nothing where one cannot be resolved: sentinel-reconfig refuses both, because it goes by addresses.",
 		"write sentinel announce-hostnames no", announceHostnames,
-	},
-	{
-		"quorum-too-high", Error, "quorum $1 with $2 Sentinels", "They are never enough to call a master down: there is no failover.", "write the majority: $3", quorumTooHigh,
-	},
-	{
-		"quorum-all", Warning, "quorum $1 with $2 Sentinels", "When one of them is dead, as on a host that is lost, the others are too few: there is no failover.", "write the majority: $3", quorumAll,
-	},
-	{
-		"quorum-one", Warning, "quorum 1", "The false alarm of one Sentinel, as one that is cut off, starts a failover.", "write the majority of the Sentinels", quorumOne,
-	},
-	{
-		"sentinels-few", Warning, "$1 Sentinels", "A failover needs a majority of all: with two, both. When a host is lost there is none.", "run a third Sentinel, on a host of its own", sentinelsFew,
-	},
-	{
-		"down-after-long", Warning, "down-after-milliseconds is $1", "A dead master is called dead after $2: until then there is no master.", "write sentinel down-after-milliseconds $3 1000", downAfterLong,
-	},
-	{
-		"down-after-short", Warning, "down-after-milliseconds is $1", "Sentinel pings once a second, or at this pace if it is shorter: a pause of the network or a slow command is a failover then.", "write sentinel down-after-milliseconds $2 1000", downAfterShort,
-	},
-	{
-		"failover-timeout-long", Warning, "failover-timeout is $1", "A failover that does not succeed is tried again after twice that.", "write sentinel failover-timeout $2 10000", failoverTimeoutLong,
 	},
 	{
 		"no-auth-pass", Error, "no sentinel auth-pass for $1, and $2 sets requirepass", "Sentinel takes a Redis that refuses it for dead, and can promote none.", "write sentinel auth-pass $1 and the password", noAuthPass,
@@ -217,90 +188,6 @@ func announceHostnames(h *Host) (hits []hit) {
 			hits = append(hits, at(d.Position))
 		}
 	}
-	return hits
-}
-
-// quorums are the masters whose quorum is wrong for the number of Sentinels.
-func quorums(h *Host, wrong func(quorum, sentinels int) bool) (hits []hit) {
-	for _, m := range monitors(h) {
-		if n, known := h.sentinels(m); known && wrong(m.quorum, n) {
-			hits = append(hits, at(m.Position, strconv.Itoa(m.quorum), strconv.Itoa(n), strconv.Itoa(n/2+1)))
-		}
-	}
-	return hits
-}
-
-func quorumTooHigh(h *Host) []hit {
-	return quorums(h, func(quorum, n int) bool { return quorum > n })
-}
-
-func quorumAll(h *Host) []hit {
-	return quorums(h, func(quorum, n int) bool { return quorum == n && n > 2 })
-}
-
-func quorumOne(h *Host) (hits []hit) {
-	for _, m := range monitors(h) {
-		if n, known := h.sentinels(m); m.quorum == 1 && (!known || n > 1) {
-			hits = append(hits, at(m.Position))
-		}
-	}
-	return hits
-}
-
-func sentinelsFew(h *Host) (hits []hit) {
-	for _, m := range monitors(h) {
-		if n, known := h.sentinels(m); known && n < 3 {
-			hits = append(hits, at(m.Position, strconv.Itoa(n)))
-		}
-	}
-	return hits
-}
-
-// times visits a time of each master, in milliseconds, and where it is set.
-func times(h *Host, option string, standard time.Duration, visit func(m monitor, place redisconf.Position, d time.Duration)) {
-	for _, m := range monitors(h) {
-		place, value := m.Position, standard
-		if list := h.Sentinel.Of(option, m.name); len(list) > 0 {
-			d := list[len(list)-1]
-			n, err := strconv.Atoi(d.Arg(2))
-			if err != nil {
-				continue
-			}
-			place, value = d.Position, time.Duration(n)*time.Millisecond
-		}
-		visit(m, place, value)
-	}
-}
-
-const (
-	standardDownAfter = 30 * time.Second // SENTINEL_DEFAULT_DOWN_AFTER
-	standardFailover  = 3 * time.Minute  // SENTINEL_DEFAULT_FAILOVER_TIMEOUT
-)
-
-func downAfterLong(h *Host) (hits []hit) {
-	times(h, "down-after-milliseconds", standardDownAfter, func(m monitor, place redisconf.Position, d time.Duration) {
-		if d > longDownAfter {
-			hits = append(hits, at(place, strconv.FormatInt(d.Milliseconds(), 10), d.String(), m.name))
-		}
-	})
-	return hits
-}
-
-func downAfterShort(h *Host) (hits []hit) {
-	times(h, "down-after-milliseconds", standardDownAfter, func(m monitor, place redisconf.Position, d time.Duration) {
-		if d < shortDownAfter {
-			hits = append(hits, at(place, strconv.FormatInt(d.Milliseconds(), 10), m.name))
-		}
-	})
-	return hits
-}
-
-func failoverTimeoutLong(h *Host) (hits []hit) {
-	times(h, "failover-timeout", standardFailover, func(m monitor, place redisconf.Position, d time.Duration) {
-		if d > longFailover {
-			hits = append(hits, at(place, strconv.FormatInt(d.Milliseconds(), 10), m.name))
-		}
-	})
 	return hits
 }
 
