@@ -28,7 +28,7 @@ type Root string
 
 func (r Root) path(path string) string { return filepath.Join("/", string(r), path) }
 
-const maxFile = 4 << 20
+const maxFile = 1 << 20
 
 // Read reads a regular file of bounded size. It cannot be made to wait: O_NONBLOCK
 // opens a FIFO at once, and then it is no regular file.

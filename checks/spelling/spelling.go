@@ -13,8 +13,12 @@ func Nearest(word string, known []string) string {
 		return best
 	}
 	for _, k := range known {
+		limit := max(1, len(k)/3)
+		if len(word) > len(k)+limit || len(k) > len(word)+limit {
+			continue // the lengths alone are too far apart
+		}
 		d := distance(word, k)
-		if d <= max(1, len(k)/3) && (best == "" || d < bestDistance) {
+		if d <= limit && (best == "" || d < bestDistance) {
 			best, bestDistance = k, d
 		}
 	}
@@ -23,7 +27,12 @@ func Nearest(word string, known []string) string {
 
 // distance is the Levenshtein distance in bytes.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	var short [longest + 1]int // on the stack
+	row := short[:]
+	if len(b) > longest {
+		row = make([]int, len(b)+1)
+	}
+	row = row[:len(b)+1]
 	for j := range row {
 		row[j] = j
 	}

@@ -16,7 +16,7 @@ type Source struct {
 
 // What is read at most, so that no file makes a reader of it wait.
 const (
-	maxBytes   = 4 << 20
+	maxBytes   = 1 << 20
 	maxInclude = 16 // deep
 	maxFiles   = 256
 	maxBlocks  = 64 // deep
@@ -38,7 +38,7 @@ func Read(path, id string, source Source) (*File, error) {
 		r.problem(s.Position, OpenBlock, strings.Join(s.Words, " "))
 	}
 	r.file.Statements = r.blocks[0].Body
-	mean("", r.file.Statements)
+	r.mean("", r.file.Statements)
 	return r.file, nil
 }
 
@@ -51,6 +51,7 @@ type reader struct {
 	open    []string     // the files that are being read
 	files   int
 	bytes   int // read, or made by definitions
+	unknown int // words
 }
 
 func (r *reader) problem(at Position, kind ProblemKind, text string) {
@@ -255,12 +256,23 @@ func (r *reader) include(at Position, pattern string) {
 	}
 }
 
+// maxProposals is for how many unknown words a near one is looked for, which is slow.
+// A file with more of them is no keepalived.conf.
+const maxProposals = 1000
+
 // mean finds out what each first word means in its block.
-func mean(block string, body []*Statement) {
+func (r *reader) mean(block string, body []*Statement) {
 	for _, s := range body {
-		s.Keyword, s.Known = Keyword(block, s.Words[0])
+		if r.unknown == maxProposals && len(keywords[block]) > 0 {
+			s.Known = slices.Contains(keywords[block], s.Words[0])
+			if s.Known {
+				s.Keyword = s.Words[0]
+			}
+		} else if s.Keyword, s.Known = Keyword(block, s.Words[0]); !s.Known {
+			r.unknown++
+		}
 		if s.Keyword != "" {
-			mean(inside(block, s.Keyword), s.Body)
+			r.mean(inside(block, s.Keyword), s.Body)
 		}
 	}
 }

@@ -173,6 +173,22 @@ func TestDefinitionsDoNotExplode(t *testing.T) {
 	}
 }
 
+// As many words as fit, and each is near to something.
+func TestUnknownWordsTakeLinearTime(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("global_defs {\n")
+	for i := 0; text.Len() < maxBytes-100; i++ {
+		fmt.Fprintf(&text, "vrrp_netlink_%d\n", i)
+	}
+	start := time.Now()
+	f := read(t, text.String()+"}\n")
+	if took := time.Since(start); took > 3*time.Second || len(f.Statements) != 1 || len(f.Problems) > 0 {
+		t.Errorf("took %v: %v", took, f.Problems)
+	} else {
+		t.Log(took)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		"vrrp_instance a {\n nopreermpt\n}\n", "$A=$B\\\n$B=$A\n$A {", "@a @b c", "include x\n", "a \"b", "{}}{", "~SEQ(a,1,2) b $a",

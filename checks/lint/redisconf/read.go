@@ -16,7 +16,7 @@ type Source struct {
 
 // What is read at most, so that no file makes a reader of it wait.
 const (
-	maxBytes   = 4 << 20
+	maxBytes   = 1 << 20
 	maxInclude = 16 // deep
 	maxFiles   = 256
 )
