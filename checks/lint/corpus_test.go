@@ -231,7 +231,7 @@ func TestCorpus(t *testing.T) {
 			}
 		})
 	}
-	for _, r := range rules {
+	for _, r := range rules() {
 		if !tried[r.name] && !slices.Contains(elsewhere, r.name) {
 			t.Errorf("no file of the corpus has the mistake %s", r.name)
 		}
@@ -249,7 +249,7 @@ var elsewhere = []string{
 // Names are unique, in kebab-case, and every text is there.
 func TestTable(t *testing.T) {
 	names := map[string]bool{}
-	for _, r := range rules {
+	for _, r := range rules() {
 		if names[r.name] || r.name != strings.ToLower(r.name) || strings.ContainsAny(r.name, "_ ") {
 			t.Errorf("name %q", r.name)
 		}

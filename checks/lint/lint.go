@@ -114,15 +114,17 @@ type hit struct {
 }
 
 // rules are all of them.
-var rules = slices.Concat(
-	keepalivedRules, vipRules, scriptRules, hookRules, timingRules, vrrpRules,
-	redisRules, bindRules, bootRules, sentinelRules, quorumRules, sandboxRules, liveRules,
-)
+func rules() []rule {
+	return slices.Concat(
+		keepalivedRules, vipRules, scriptRules, hookRules, timingRules, vrrpRules,
+		redisRules, bindRules, bootRules, sentinelRules, quorumRules, sandboxRules, liveRules,
+	)
+}
 
 // Check finds the mistakes, sorted by file and line.
 func Check(h *Host) []Finding {
 	list := []Finding{}
-	for _, r := range rules {
+	for _, r := range rules() {
 		for _, hit := range r.find(h) {
 			list = append(list, r.finding(hit))
 		}

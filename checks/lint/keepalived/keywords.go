@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"strings"
+	"sync"
 
 	"redis-vip/checks/spelling"
 )
@@ -10,14 +11,17 @@ import (
 // 2.4.3 install with install_keyword (vrrp_parser.c, global_parser.c, check_parser.c
 // and its neighbours), whatever options they were built with. A block that is not
 // listed holds values, such as addresses, and no keywords.
-var keywords = map[string][]string{
-	"": strings.Fields(`
+//
+// It is made when it is needed: a health check is the same binary, and does without.
+var keywords = sync.OnceValue(func() map[string][]string {
+	return map[string][]string{
+		"": strings.Fields(`
 		SSL bfd_instance child_wait_time garp_group global_defs instance interface_up_down_delays
 		linkbeat_interfaces linkbeat_use_polling namespace_with_ipsets net_namespace
 		net_namespace_ipvs static_ipaddress static_routes static_rules track_file track_group
 		use_pid_dir virtual_server virtual_server_group vrrp_instance vrrp_script vrrp_sync_group
 		vrrp_track_file vrrp_track_process`),
-	"global_defs": strings.Fields(`
+		"global_defs": strings.Fields(`
 		bfd_cpu_affinity bfd_no_swap bfd_priority bfd_process_name bfd_rlimit_rtime
 		bfd_rlimit_rttime bfd_rt_priority checker_cpu_affinity checker_log_all_failures
 		checker_no_swap checker_priority checker_process_name checker_rlimit_rtime
@@ -52,7 +56,7 @@ var keywords = map[string][]string{
 		vrrp_rlimit_rtime vrrp_rlimit_rttime vrrp_rt_priority vrrp_rx_bufs_multiplier
 		vrrp_rx_bufs_policy vrrp_skip_check_adv_addr vrrp_startup_delay vrrp_strict vrrp_version
 		vrrp_vmac_garp_intvl`),
-	"vrrp_instance": strings.Fields(`
+		"vrrp_instance": strings.Fields(`
 		accept advert_int auth_hmac authentication check_unicast_src debug dont_track_primary
 		down_timer_adverts garp_extra_if garp_lower_prio_delay garp_lower_prio_repeat
 		garp_master_delay garp_master_refresh garp_master_refresh_repeat garp_master_repeat
@@ -66,83 +70,84 @@ var keywords = map[string][]string{
 		unicast_fault_no_peer unicast_peer unicast_src_ip unicast_ttl use_ipvlan use_vmac
 		use_vmac_addr v3_checksum_as_v2 version virtual_ipaddress virtual_ipaddress_excluded
 		virtual_router_id virtual_routes virtual_rules vmac_garp_intvl vmac_xmit_base vrf`),
-	"vrrp_instance/authentication": strings.Fields(`
+		"vrrp_instance/authentication": strings.Fields(`
 		auth_pass auth_type`),
-	"vrrp_instance/auth_hmac": strings.Fields(`
+		"vrrp_instance/auth_hmac": strings.Fields(`
 		active_key anti_replay key mode time_window`),
-	"vrrp_sync_group": strings.Fields(`
+		"vrrp_sync_group": strings.Fields(`
 		global_tracking group notify notify_backup notify_fault notify_master
 		notify_priority_changes notify_stop smtp_alert sync_group_tracking_weight track_bfd
 		track_file track_interface track_process track_script`),
-	"vrrp_script": strings.Fields(`
+		"vrrp_script": strings.Fields(`
 		fall init_fail interval rise script timeout user weight`),
-	"vrrp_track_process": strings.Fields(`
+		"vrrp_track_process": strings.Fields(`
 		delay fork_delay full_command param_match process quorum quorum_max terminate_delay weight`),
-	"track_file": strings.Fields(`
+		"track_file": strings.Fields(`
 		file init_file weight`),
-	"vrrp_track_file": strings.Fields(`
+		"vrrp_track_file": strings.Fields(`
 		file init_file weight`),
-	"bfd_instance": strings.Fields(`
+		"bfd_instance": strings.Fields(`
 		checker hoplimit idle_tx max_hops min_rx min_tx multihop multiplier neighbor_ip neighbour_ip
 		passive source_ip ttl vrrp weight`),
-	"track_group": strings.Fields(`
+		"track_group": strings.Fields(`
 		group`),
-	"garp_group": strings.Fields(`
+		"garp_group": strings.Fields(`
 		garp_interval gna_interval interface interfaces`),
-	"SSL": strings.Fields(`
+		"SSL": strings.Fields(`
 		ca certificate key password`),
-	"virtual_server": strings.Fields(`
+		"virtual_server": strings.Fields(`
 		alpha connect_timeout delay_before_retry delay_loop flag-1 flag-2 flag-3 ha_suspend hashed
 		hysteresis inhibit_on_failure ip_family lb_algo lb_kind lvs_method lvs_sched mh-fallback
 		mh-port omega ops persistence_engine persistence_granularity persistence_timeout protocol
 		quorum quorum_down quorum_up real_server retry sh-fallback sh-port smtp_alert snmp_name
 		sorry_server sorry_server_inhibit sorry_server_lvs_method virtualhost warmup weight`),
-	"virtual_server/real_server": strings.Fields(`
+		"virtual_server/real_server": strings.Fields(`
 		BFD_CHECK DNS_CHECK FILE_CHECK HTTP_GET MISC_CHECK PING_CHECK SMTP_CHECK SSL_GET TCP_CHECK
 		UDP_CHECK alpha connect_timeout delay_before_retry delay_loop inhibit_on_failure lthreshold
 		lvs_method notify_down notify_up retry smtp_alert snmp_name uthreshold virtualhost warmup
 		weight`),
-	"virtual_server/real_server/MISC_CHECK": strings.Fields(`
+		"virtual_server/real_server/MISC_CHECK": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop fwmark log_all_failures misc_dynamic misc_path misc_timeout retry user warmup`),
-	"virtual_server/real_server/SMTP_CHECK": strings.Fields(`
+		"virtual_server/real_server/SMTP_CHECK": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop fwmark helo_name host log_all_failures retry warmup`),
-	"virtual_server/real_server/SMTP_CHECK/host": strings.Fields(`
+		"virtual_server/real_server/SMTP_CHECK/host": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop fwmark log_all_failures retry warmup`),
-	"virtual_server/real_server/TCP_CHECK": strings.Fields(`
+		"virtual_server/real_server/TCP_CHECK": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop fwmark log_all_failures retry warmup`),
-	"virtual_server/real_server/PING_CHECK": strings.Fields(`
+		"virtual_server/real_server/PING_CHECK": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop fwmark log_all_failures retry warmup`),
-	"virtual_server/real_server/UDP_CHECK": strings.Fields(`
+		"virtual_server/real_server/UDP_CHECK": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop fwmark log_all_failures max_reply_length min_reply_length payload require_reply
 		retry warmup`),
-	"virtual_server/real_server/HTTP_GET": strings.Fields(`
+		"virtual_server/real_server/HTTP_GET": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop enable_sni fast_recovery fwmark http_protocol log_all_failures nb_get_retry retry
 		sni_name tls_compliant url virtualhost warmup`),
-	"virtual_server/real_server/HTTP_GET/url": strings.Fields(`
+		"virtual_server/real_server/HTTP_GET/url": strings.Fields(`
 		digest path regex regex_max_offset regex_min_offset regex_no_match regex_options regex_stack
 		status_code tls_compliant virtualhost`),
-	"virtual_server/real_server/SSL_GET": strings.Fields(`
+		"virtual_server/real_server/SSL_GET": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop enable_sni fast_recovery fwmark http_protocol log_all_failures nb_get_retry retry
 		sni_name tls_compliant url virtualhost warmup`),
-	"virtual_server/real_server/SSL_GET/url": strings.Fields(`
+		"virtual_server/real_server/SSL_GET/url": strings.Fields(`
 		digest path regex regex_max_offset regex_min_offset regex_no_match regex_options regex_stack
 		status_code tls_compliant virtualhost`),
-	"virtual_server/real_server/DNS_CHECK": strings.Fields(`
+		"virtual_server/real_server/DNS_CHECK": strings.Fields(`
 		alpha bind_if bind_port bindto connect_ip connect_port connect_timeout delay_before_retry
 		delay_loop fwmark log_all_failures name retry type warmup`),
-	"virtual_server/real_server/FILE_CHECK": strings.Fields(`
+		"virtual_server/real_server/FILE_CHECK": strings.Fields(`
 		track_file weight`),
-	"virtual_server/real_server/BFD_CHECK": strings.Fields(`
+		"virtual_server/real_server/BFD_CHECK": strings.Fields(`
 		alpha name`),
-}
+	}
+})
 
 // Keyword is what a statement's first word means in a block, the word itself or, where
 // there is none such, the one that was probably meant; empty if nothing is near.
@@ -150,7 +155,7 @@ var keywords = map[string][]string{
 //
 // The block is named by the keywords that lead to it: "vrrp_instance/authentication".
 func Keyword(block, word string) (keyword string, known bool) {
-	list, listed := keywords[block]
+	list, listed := keywords()[block]
 	if !listed {
 		return "", true
 	}

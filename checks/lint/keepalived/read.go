@@ -263,8 +263,8 @@ const maxProposals = 1000
 // mean finds out what each first word means in its block.
 func (r *reader) mean(block string, body []*Statement) {
 	for _, s := range body {
-		if r.unknown == maxProposals && len(keywords[block]) > 0 {
-			s.Known = slices.Contains(keywords[block], s.Words[0])
+		if r.unknown == maxProposals && len(keywords()[block]) > 0 {
+			s.Known = slices.Contains(keywords()[block], s.Words[0])
 			if s.Known {
 				s.Keyword = s.Words[0]
 			}

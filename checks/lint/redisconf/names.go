@@ -3,13 +3,15 @@ package redisconf
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"redis-vip/checks/spelling"
 )
 
 // names are the directives of Redis 7.0.15: what CONFIG GET * lists, and those that it
 // does not. Later versions, Valkey and modules know more.
-var names = strings.Fields(`
+var names = sync.OnceValue(func() []string {
+	return strings.Fields(`
 	acl-pubsub-default aclfile acllog-max-len active-defrag-cycle-max active-defrag-cycle-min
 	active-defrag-ignore-bytes active-defrag-max-scan-fields active-defrag-threshold-lower
 	active-defrag-threshold-upper active-expire-effort activedefrag activerehashing
@@ -56,21 +58,24 @@ var names = strings.Fields(`
 	tls-session-cache-size tls-session-cache-timeout tls-session-caching tracking-table-max-keys
 	unixsocket unixsocketperm user zset-max-listpack-entries zset-max-listpack-value
 	zset-max-ziplist-entries zset-max-ziplist-value`)
+})
 
 // options are what may follow the word sentinel in sentinel.conf (sentinel.c,
 // preMonitorCfgName and sentinelHandleConfiguration).
-var options = strings.Fields(`
+var options = sync.OnceValue(func() []string {
+	return strings.Fields(`
 	announce-hostnames announce-ip announce-port auth-pass auth-user client-reconfig-script config-epoch
 	current-epoch deny-scripts-reconfig down-after-milliseconds failover-timeout known-replica
 	known-sentinel known-slave leader-epoch master-reboot-down-after-period monitor myid
 	notification-script parallel-syncs rename-command resolve-hostnames sentinel-pass sentinel-user`)
+})
 
 // Meant is the directive that was probably meant by a name; empty if the name is known
 // to Redis 7.0, or near to none: it may be a later version's, or a module's.
-func Meant(name string) string { return meant(name, names) }
+func Meant(name string) string { return meant(name, names()) }
 
 // MeantOption is the same for what follows the word sentinel.
-func MeantOption(option string) string { return meant(strings.ToLower(option), options) }
+func MeantOption(option string) string { return meant(strings.ToLower(option), options()) }
 
 func meant(word string, known []string) string {
 	if slices.Contains(known, word) {
