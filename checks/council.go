@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"redis-vip/checks/node"
@@ -26,6 +28,7 @@ type Answer struct {
 	Others   []netip.AddrPort
 	Epoch    int  // config-epoch: of two answers, the higher one is the newer
 	Failover bool // it is in the middle of one
+	Replicas int  // how many it knows, dead or alive
 	Err      error
 }
 
@@ -38,16 +41,18 @@ type Course uint8
 // The courses.
 const (
 	Undecidable Course = iota // nothing: what is known does not say
+	Wait                      // nothing: what has to be done is under way elsewhere, or may be before long
 	Serve                     // the master is here: the VIP has to be, too
 	Mend                      // the master should be here, and Redis follows nobody: promote it
 	Succeed                   // the master should be here, and Redis still follows another one: take over from that
 	PassOn                    // the master should be here, and another node has the better data: Sentinel has to choose anew
+	CatchUp                   // the same, and Sentinel has nobody to choose: copy that data, and then take over
 	Yield                     // the master is elsewhere: Redis has to follow it, the VIP has to go
 	Fence                     // nobody says who the master is, for too long: the VIP has to go, writers have to wait
 )
 
 var courses = [...]string{
-	Undecidable: "undecidable", Serve: "serve", Mend: "mend", Succeed: "succeed", PassOn: "pass_on", Yield: "yield", Fence: "fence",
+	Undecidable: "undecidable", Wait: "wait", Serve: "serve", Mend: "mend", Succeed: "succeed", PassOn: "pass_on", CatchUp: "catch_up", Yield: "yield", Fence: "fence",
 }
 
 func (c Course) String() string { return courses[c] }
@@ -59,8 +64,9 @@ func (c Course) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 type Resolution struct {
 	Course Course
 	Master netip.AddrPort // whom the majority names; invalid where there is none
+	Better netip.AddrPort // who has the better data, with PassOn and CatchUp
 	Soon   bool           // undecidable now, and probably not for long: ask again
-	Else   Course         // what to do if that goes on
+	Else   Course         // what to do if that goes on, or if the course turns out to be barred
 	Why    error          // in words, where the course is not plain Serve or Yield
 }
 
@@ -96,6 +102,8 @@ func (c Council) Resolve(p Policy) Resolution {
 	switch {
 	case master != c.Addr && c.chosen(master):
 		r.Soon, r.Why = true, errors.New("the Sentinels are in the middle of a failover, and this node is the one that they have promoted")
+	case master != c.Addr && c.lends(master):
+		r.Course, r.Why = Wait, fmt.Errorf("%s, which the Sentinels name, copies the data of this node and then takes over", master)
 	case master != c.Addr:
 		r.Course = Yield
 	case !c.Class.Answers() || c.Class == node.Loading || c.Role == node.NoRole:
@@ -107,7 +115,8 @@ func (c Council) Resolve(p Policy) Resolution {
 		r.Soon, r.Else = true, Succeed
 		r.Why = fmt.Errorf("the Sentinels name this node, %s, and its Redis is a replica of %s:%d", c.Addr, c.Upstream.Host, c.Upstream.Port)
 	default:
-		r.Course, r.Why = c.orphaned(p)
+		r = c.orphaned(p)
+		r.Master = master
 	}
 	return r
 }
@@ -115,10 +124,10 @@ func (c Council) Resolve(p Policy) Resolution {
 // leaderless: no majority for one master.
 func (c Council) leaderless(reached int) Resolution {
 	known := len(c.Answers)
-	why := fmt.Errorf("no master has a majority of the %d Sentinels: %w", known, c.said())
+	why := fmt.Errorf("no master has a majority of the %d Sentinels: %s", known, c.said())
 	switch unknown := c.strangers(); {
 	case known > 0 && unknown > known/2:
-		return Resolution{Why: fmt.Errorf("the Sentinels do not know this group: give it the name that stands in `sentinel monitor`: %w", c.said())}
+		return Resolution{Why: fmt.Errorf("the Sentinels do not know this group: give it the name that stands in `sentinel monitor`: %s", c.said())}
 	case reached > known/2:
 		return Resolution{Soon: true, Why: why} // they tell each other within milliseconds
 	case c.VIP == Here && c.Silence >= c.FenceIn:
@@ -131,16 +140,87 @@ func (c Council) leaderless(reached int) Resolution {
 // orphaned: the Sentinels name a node that follows nobody, because its Redis has
 // restarted as the replica that it always boots as, or because of a ring. They would
 // wait for ever (-failover-abort-no-good-slave).
-func (c Council) orphaned(p Policy) (Course, error) {
+//
+// Where another node has the better data, the Sentinels have to choose that one. They
+// know only those that a master has told them of, at a first start none. So there
+// this node copies the data and takes over: the Sentinels keep their word, and the
+// data its home.
+func (c Council) orphaned(p Policy) Resolution {
+	better, ground, found := c.better(p)
+	switch {
+	case c.copies():
+		return Resolution{Course: Wait, Why: fmt.Errorf("the Sentinels name this node, which copies the data of %s:%d and then takes over", c.Upstream.Host, c.Upstream.Port)}
+	case !found && c.Keys == 0 && c.expects(p):
+		return Resolution{Course: Wait, Why: errors.New("the Sentinels name this node, which has restarted and is empty: it waits for the others, which may have data")}
+	case !found:
+		return Resolution{Course: Mend, Why: errors.New("the Sentinels name this node, which has restarted and follows nobody")}
+	case c.choosing():
+		return Resolution{Soon: true, Why: fmt.Errorf("the Sentinels name this node, which has restarted, and are in the middle of a failover; %s has the better data (%s)", better.Addr, ground)}
+	}
+	r := Resolution{Course: PassOn, Better: better.Addr, Why: fmt.Errorf("the Sentinels name this node, which has restarted, and %s has the better data (%s)", better.Addr, ground)}
+	switch {
+	case better.IsMaster(), !c.choice():
+		r.Course = CatchUp
+	case c.Uptime >= p.BootWait: // those that they know have had their time
+		r.Else = CatchUp
+	}
+	return r
+}
+
+// better is the node with better data than this one, if there is one, and than the
+// others that have.
+func (c Council) better(p Policy) (best Node, why Ground, found bool) {
 	for _, peer := range c.Peers {
-		switch d, ground := c.rank(peer, p); {
-		case peer.IsMaster() && peer.RunID != c.RunID:
-			return Undecidable, fmt.Errorf("the Sentinels name this node, which is a replica, and %s is a master", peer.Addr)
-		case d > 0 && ground.Strong() && ground != ByLife:
-			return PassOn, fmt.Errorf("the Sentinels name this node, which has restarted, and %s has the better data (%s)", peer.Addr, ground)
+		d, ground := c.rank(peer, p)
+		if d <= 0 || !ground.Strong() || ground == ByLife || peer.RunID == c.RunID {
+			continue
+		}
+		if d, _ := Rank(best, peer, nil, p.BootWait); !found || d > 0 {
+			best, why, found = peer, ground, true
 		}
 	}
-	return Mend, fmt.Errorf("the Sentinels name this node, which has restarted and follows nobody")
+	return best, why, found
+}
+
+// copies says whether this node is a replica of a master, and does not hear it yet.
+func (c Council) copies() bool {
+	for _, peer := range c.Peers {
+		if peer.IsMaster() && c.Follows(peer.Addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// lends says whether the node that the Sentinels name is a replica of this one, which
+// does not serve: see [CatchUp].
+func (c Council) lends(to netip.AddrPort) bool {
+	for _, peer := range c.Peers {
+		if peer.Addr == to && peer.Follows(c.Addr) {
+			return c.IsMaster() && c.VIP == Absent
+		}
+	}
+	return false
+}
+
+// expects says whether another node may still come, with data that this one lacks.
+func (c Council) expects(p Policy) bool {
+	for _, peer := range c.Peers {
+		if peer.Class == node.Loading || peer.Role == node.NoRole && c.Uptime < p.BootWait {
+			return true
+		}
+	}
+	return false
+}
+
+// choice says whether the Sentinels know anybody else to choose.
+func (c Council) choice() bool {
+	return slices.ContainsFunc(c.Answers, func(a Answer) bool { return a.Err == nil && a.Replicas > 0 })
+}
+
+// choosing says whether a Sentinel is in the middle of a failover.
+func (c Council) choosing() bool {
+	return slices.ContainsFunc(c.Answers, func(a Answer) bool { return a.Failover })
 }
 
 // chosen says whether this node is a master that the Sentinels have just promoted,
@@ -151,7 +231,7 @@ func (c Council) chosen(before netip.AddrPort) bool {
 	if c.Role != node.Master {
 		return false
 	}
-	mine, theirs, failover := -1, -1, false
+	mine, theirs, failover := -1, -1, c.choosing()
 	for _, a := range c.Answers {
 		switch {
 		case a.Err != nil:
@@ -160,7 +240,6 @@ func (c Council) chosen(before netip.AddrPort) bool {
 		default:
 			theirs = max(theirs, a.Epoch)
 		}
-		failover = failover || a.Failover
 	}
 	if mine > theirs {
 		return true
@@ -192,14 +271,20 @@ func (c Council) strangers() (n int) {
 	return n
 }
 
-// said is what each Sentinel answered, in words.
-func (c Council) said() (list error) {
+// said is what each Sentinel answered, in words: the same ones for the same answers,
+// whoever was the first to give his.
+func (c Council) said() string {
+	var words []string
 	for _, a := range c.Answers {
-		if a.Err != nil {
-			list = errors.Join(list, fmt.Errorf("the one at %s: %w", a.Sentinel, a.Err))
-		} else {
-			list = errors.Join(list, fmt.Errorf("the one at %s names %s", a.Sentinel, a.Master))
+		switch class := node.Classify(a.Err); {
+		case a.Err == nil:
+			words = append(words, fmt.Sprintf("%s names %s", a.Sentinel, a.Master))
+		case class == node.Refused, class == node.Timeout, class == node.Unreachable, class == node.Closed:
+			words = append(words, fmt.Sprintf("%s does not answer (%s)", a.Sentinel, class))
+		default:
+			words = append(words, fmt.Sprintf("%s: %v", a.Sentinel, a.Err))
 		}
 	}
-	return list
+	slices.Sort(words)
+	return strings.Join(words, ", ")
 }

@@ -25,6 +25,16 @@ func TestResolve(t *testing.T) {
 		}
 		return list
 	}
+	knowing := func(replicas int, answers []checks.Answer) []checks.Answer {
+		for i := range answers {
+			answers[i].Replicas = replicas
+		}
+		return answers
+	}
+	choosing := func(answers []checks.Answer) []checks.Answer {
+		answers[1].Failover = true
+		return answers
+	}
 	for name, test := range map[string]struct {
 		answers []checks.Answer
 		self    state
@@ -40,7 +50,12 @@ func TestResolve(t *testing.T) {
 		"my Redis is dead":              {names(me, me, me), refused, silent, checks.Undecidable, true},
 		"my Redis loads":                {names(me, me, me), loading, silent, checks.Undecidable, true},
 		"I restarted and follow nobody": {names(me, me, me), nobodys, refused, checks.Mend, false},
-		"and another has what I had":    {names(me, me, me), nobodys, lost, checks.PassOn, false},
+		"and another has what I had":    {knowing(1, names(me, me, me)), nobodys, lost, checks.PassOn, false},
+		"and nobody knows it":           {names(me, me, me), nobodys, lost, checks.CatchUp, false},
+		"and it is a master":            {knowing(1, names(me, me, me)), nobodys, master, checks.CatchUp, false},
+		"and I copy it":                 {names(me, me, me), unlinked, master, checks.Wait, false},
+		"they choose already":           {choosing(names(me, me, me)), nobodys, lost, checks.Undecidable, true},
+		"another copies mine":           {names(addrs[1], addrs[1], addrs[1]), master, unlinked, checks.Wait, false},
 		"a ring":                        {names(me, me, me), linked, linked, checks.Mend, false},
 		"all name another":              {names(other, other, other), linked, master, checks.Yield, false},
 		"another, and I am a master":    {names(other, other, other), master, master, checks.Yield, false},
@@ -61,6 +76,55 @@ func TestResolve(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// Whatever the two nodes are at: the one that is named and empty does not become the
+// master as long as the other has data, or may yet show that it has.
+func TestResolveNeverServesNothing(t *testing.T) {
+	named := checks.Answer{Master: addrs[0]}
+	courses := make(map[checks.Course]int)
+	each(func(s situation) {
+		f := s.facts(0)
+		f.Asked, f.Peers = true, []checks.Node{s.node(1)}
+		peer := f.Peers[0]
+		if f.Keys > 0 || !f.Restarted() || peer.Role == node.NoRole && f.Uptime >= bootWait {
+			return
+		}
+		r := checks.Council{Facts: f, Answers: []checks.Answer{named, named, named}}.Resolve(policy)
+		courses[r.Course]++
+		if r.Course == checks.Mend && (peer.Keys > 0 || peer.Role == node.NoRole) {
+			t.Errorf("%v: %+v", s, r)
+		}
+	})
+	for _, c := range []checks.Course{checks.Mend, checks.CatchUp, checks.Wait} {
+		if courses[c] == 0 {
+			t.Errorf("never %v: %v", c, courses)
+		}
+	}
+}
+
+// Of several nodes that have better data, the best; and the Sentinels are asked first
+// where they know somebody to choose.
+func TestResolveFindsTheBest(t *testing.T) {
+	at := func(addr netip.AddrPort, order int, keys int64) checks.Node {
+		return checks.Node{Addr: addr, Order: order, Facts: node.Facts{
+			Class: node.Alive, Role: node.Replica, RunID: addr.String(), ReplID: addr.String(), SecondOff: -1, Keys: keys, Uptime: time.Hour,
+			Upstream: node.Upstream{Host: "127.0.0.1", Port: 1, LastIO: -time.Second, DownSince: -time.Second},
+		}}
+	}
+	third := netip.MustParseAddrPort("192.168.0.3:6379")
+	named := checks.Answer{Master: addrs[0], Replicas: 2}
+	c := checks.Council{Answers: []checks.Answer{named, named, named}}
+	for _, few := range []int64{0, 10} {
+		c.Facts = checks.Facts{Node: at(addrs[0], 0, 0), Peers: []checks.Node{at(addrs[1], 1, few), at(third, 2, 1000)}, VIP: checks.Absent}
+		if r := c.Resolve(policy); r.Course != checks.PassOn || r.Better != third || r.Else != checks.CatchUp {
+			t.Errorf("%+v", r)
+		}
+	}
+	c.Uptime = time.Second
+	if r := c.Resolve(policy); r.Course != checks.PassOn || r.Else != checks.Undecidable {
+		t.Errorf("just restarted: %+v", r)
 	}
 }
 

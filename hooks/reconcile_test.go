@@ -212,21 +212,75 @@ func TestReconcileMends(t *testing.T) {
 	if r.Outcome != hooks.Done || !v.here || a.Look().Role != node.Master || a.Do("GET", "k") != "v" {
 		t.Errorf("%v %v, VIP here %v", r.Outcome, r.Err, v.here)
 	}
+}
 
-	// It came back empty, and the other has the data: Sentinel has to choose again.
-	empty := nodetest.Redis(t, "replicaof 127.0.0.1 1")
-	v = &fakeVIP{}
-	r = reconciling(t, v, new(notes), naming(empty), empty, a).Run(deadline(t, 10*time.Second))
-	if v.here || empty.Look().Role != node.Replica {
-		t.Errorf("%v %v, VIP here %v", r.Outcome, r.Err, v.here)
+// nobodys is a Redis that follows nobody, and has a key if it is filled.
+func nobodys(t *testing.T, filled bool) *nodetest.Server {
+	s := nodetest.Redis(t, "replicaof 127.0.0.1 1", "repl-diskless-sync-delay 0")
+	if filled {
+		s.Do("REPLICAOF", "NO", "ONE")
+		s.Do("SET", "k", "v")
+		s.Do("REPLICAOF", "127.0.0.1", 1)
 	}
-	a.Kill()
-	b.Do("REPLICAOF", "NO", "ONE")
-	b.Do("SET", "k", "v")
-	b.Do("REPLICAOF", "127.0.0.1", 1)
-	r = reconciling(t, v, new(notes), naming(empty), empty, b).Run(deadline(t, 10*time.Second))
-	if v.here || r.Err == nil || r.Course != checks.PassOn {
-		t.Errorf("%v %v %v, VIP here %v", r.Course, r.Outcome, r.Err, v.here)
+	return s
+}
+
+// They name a node that came back empty, and another has the data: where they know
+// one, they have to choose again.
+func TestReconcilePassesOn(t *testing.T) {
+	empty, full := nobodys(t, false), nobodys(t, true)
+	v := &fakeVIP{}
+	known := func() []checks.Answer {
+		answers := naming(empty)()
+		answers[2].Replicas = 1
+		return answers
+	}
+	c := reconciling(t, v, new(notes), known, empty, full)
+	asked := 0
+	c.Failover = func(context.Context) error { asked++; return nil }
+	r := c.Run(deadline(t, 10*time.Second))
+	if r.Course != checks.PassOn || r.Outcome != hooks.Done || asked != 1 || v.here {
+		t.Errorf("%v %v (%v), asked %d times, VIP here %v", r.Course, r.Outcome, r.Err, asked, v.here)
+	}
+	if f := empty.Look(); f.Role != node.Replica || full.Look().Role != node.Replica {
+		t.Errorf("%+v", f)
+	}
+}
+
+// The same, and they find nobody to choose: the data comes to the node that they name,
+// and it takes over with it.
+func TestReconcileCatchesUp(t *testing.T) {
+	for name, known := range map[string]int{"they know nobody": 0, "they know nobody good": 1} {
+		t.Run(name, func(t *testing.T) {
+			empty, full := nobodys(t, false), nobodys(t, true)
+			v := &fakeVIP{}
+			c := reconciling(t, v, new(notes), func() []checks.Answer {
+				answers := naming(empty)()
+				answers[0].Replicas = known
+				return answers
+			}, empty, full)
+			c.Policy.BootWait = time.Nanosecond // they had their time to find one
+			r := c.Run(deadline(t, 10*time.Second))
+			if r.Course != checks.CatchUp || r.Outcome != hooks.Done || v.here {
+				t.Fatalf("%v %v (%v), VIP here %v", r.Course, r.Outcome, r.Err, v.here)
+			}
+			// The other host lets it.
+			lender := reconciling(t, &fakeVIP{}, new(notes), naming(empty), full, empty)
+			if r := lender.Run(deadline(t, 10*time.Second)); r.Outcome != hooks.Done || len(r.Actions) > 0 {
+				t.Errorf("the other: %v %v (%v), %v", r.Course, r.Outcome, r.Err, r.Actions)
+			}
+			nodetest.Eventually(t, "the VIP", func() error {
+				if r := c.Run(deadline(t, 10*time.Second)); !v.here {
+					return fmt.Errorf("%v %v (%v)", r.Course, r.Outcome, r.Err)
+				}
+				return nil
+			})
+			isMaster(t, empty)
+			follows(t, full, empty)
+			if got := empty.Do("GET", "k"); got != "v" {
+				t.Errorf("the key is %v", got)
+			}
+		})
 	}
 }
 

@@ -89,10 +89,14 @@ func (r *Record) Level() zerolog.Level {
 // Message says in one line what the run came to.
 func (r *Record) Message() string {
 	switch {
+	case r.Outcome == Failed && r.Goal == checks.NoGoal:
+		return fmt.Sprintf("this host is left as it is: %v", r.Err)
 	case r.Outcome == Failed:
 		return fmt.Sprintf("this node is not what it should be, a %s: %v", r.Goal, r.Err)
 	case r.Outcome == AlreadyRunning:
 		return "another run has this in hand"
+	case r.Why != nil:
+		return fmt.Sprintf("the VIP is %s: %s: %v", r.Facts.VIP, Describe(r.Facts.Node.Facts), r.Why)
 	default:
 		return fmt.Sprintf("the VIP is %s: %s", r.Facts.VIP, Describe(r.Facts.Node.Facts))
 	}

@@ -48,8 +48,11 @@ func (s RedisSentinel) Ask(ctx context.Context, group string) checks.Answer {
 	}
 	_, failed := pipe.Exec(ctx)
 
-	epoch, _ := strconv.Atoi(state.Val()["config-epoch"])
-	a := checks.Answer{Sentinel: s.Addr(), ID: id.Val(), Epoch: epoch, Failover: strings.Contains(state.Val()["flags"], "failover_in_progress")}
+	number := func(field string) int { n, _ := strconv.Atoi(state.Val()[field]); return n }
+	a := checks.Answer{
+		Sentinel: s.Addr(), ID: id.Val(), Epoch: number("config-epoch"), Replicas: number("num-slaves"),
+		Failover: strings.Contains(state.Val()["flags"], "failover_in_progress"),
+	}
 	pair, err := master.Result()
 	switch {
 	case errors.Is(err, redis.Nil):

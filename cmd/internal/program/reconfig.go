@@ -239,7 +239,8 @@ func (c Reconfig) Run(ctx context.Context) error {
 			c.Log.Warn().Err(err).Msg("the VIP is announced only once")
 		}
 	}
-	now := fmt.Sprint(record.Course, record.Outcome, record.Err)
+	// After a change, the first run that finds nothing to do says once how it is now.
+	now := fmt.Sprint(record.Outcome, record.Err, record.Why, len(record.Actions) > 0)
 	before, _ := survey.Read(c.Last)
 	if c.Quiet && len(record.Actions) == 0 && string(before) == now {
 		if record.Outcome == hooks.Failed {

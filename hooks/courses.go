@@ -1,0 +1,172 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"redis-vip/checks"
+	"redis-vip/checks/clock"
+	"redis-vip/checks/node"
+	netvip "redis-vip/hooks/vip"
+)
+
+// steer does what was resolved.
+func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) error {
+	switch to.Course {
+	case checks.Serve, checks.Mend, checks.Succeed:
+		r.Goal, c.Hint = checks.BeMaster, checks.BeMaster
+		return errors.Join(c.serve(ctx, r, to), c.move(ctx, r))
+	case checks.PassOn:
+		r.warn(to.Why)
+		err := c.act(ctx, r, "SENTINEL FAILOVER", c.Failover)
+		if err == nil || to.Else != checks.CatchUp {
+			return err
+		}
+		r.warn(fmt.Errorf("the Sentinels choose nobody: %w", err))
+		r.Course = checks.CatchUp
+		return c.catchUp(ctx, r, to)
+	case checks.CatchUp:
+		return c.catchUp(ctx, r, to)
+	case checks.Yield:
+		r.Goal, c.Hint = checks.BeReplica, checks.BeReplica
+		return errors.Join(c.yield(ctx, r, to), c.move(ctx, r))
+	case checks.Fence:
+		r.Goal = checks.BeReplica
+		r.warn(to.Why)
+		return errors.Join(c.fence(ctx, r), c.move(ctx, r))
+	}
+	return nil
+}
+
+// act runs one action and records it.
+func (s Settle) act(ctx context.Context, r *Record, name string, run func(context.Context) error) error {
+	start := s.Clock.Now()
+	err := run(ctx)
+	r.Actions = append(r.Actions, Action{Name: name, Took: clock.Since(s.Clock, start), Tries: 1, Err: err})
+	return err
+}
+
+// serve makes sure that Redis is the master that the Sentinels say it is.
+func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) error {
+	if to.Course == checks.Succeed {
+		r.warn(to.Why)
+		promotion := promotion{Settle: c.Settle}
+		promotion.Force = true // the Sentinels have decided
+		defer promotion.release(ctx)
+		if err := c.walk(ctx, r, promotion.steps()); err != nil {
+			return err
+		}
+	}
+	if to.Course == checks.Mend {
+		if err := c.act(ctx, r, "REPLICAOF NO ONE", c.Local.Promote); err != nil {
+			return err
+		}
+		if err := c.look(ctx, r); err != nil {
+			return err
+		}
+		c.persist(ctx, r)
+	}
+	if c.Fenced.IsSet() {
+		if err := c.act(ctx, r, "CLIENT UNPAUSE", c.Local.Unpause); err != nil && !unsupported(err) {
+			return err
+		}
+		return c.Fenced.Set(false)
+	}
+	return nil
+}
+
+// catchUp makes this Redis a replica of the node that has the better data, and that
+// one a master for the time: nobody copies from a replica of nobody. It has no VIP, so
+// no clients come. A run after this finds the copy complete, and takes over.
+func (c Reconcile) catchUp(ctx context.Context, r *Record, to checks.Resolution) error {
+	r.Goal, c.Hint = checks.BeReplica, checks.BeReplica
+	for _, peer := range r.Facts.Peers {
+		if peer.Addr != to.Better || peer.IsMaster() {
+			continue
+		}
+		if err := c.act(ctx, r, fmt.Sprintf("REPLICAOF NO ONE on %s", to.Better), c.peer(to.Better).Promote); err != nil {
+			return err
+		}
+	}
+	return c.follow(ctx, r, to.Better)
+}
+
+// follow makes this Redis a replica of a master. Nothing waits for one that does not
+// come, and the VIP least of all.
+func (c Reconcile) follow(ctx context.Context, r *Record, master netip.AddrPort) error {
+	ctx, cancel := c.Clock.WithTimeout(ctx, yieldTime)
+	defer cancel()
+	demotion := demotion{Settle: c.Settle, named: master}
+	err := c.walk(ctx, r, demotion.steps())
+	return errors.Join(err, c.Fenced.Set(false)) // a replica is not paused
+}
+
+const yieldTime = 3 * time.Second
+
+// yield makes a Redis that the Sentinels have deposed a replica of its successor:
+// they would do so 10 s later, and until then it would take writes that they then
+// discard. A replica that hears a master is theirs to send elsewhere.
+func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) error {
+	f := r.Facts
+	if !f.Class.Answers() || f.Role == node.NoRole || f.Follows(to.Master) || f.Linked() {
+		return nil
+	}
+	var named bool
+	for _, peer := range f.Peers {
+		named = named || peer.Addr == to.Master && peer.IsMaster()
+	}
+	if !named && f.Role == node.Replica {
+		r.Why = fmt.Errorf("%s, which the Sentinels name, is not there as a master yet", to.Master)
+		return nil // it takes no writes
+	}
+	return c.follow(ctx, r, to.Master)
+}
+
+// fence stops a host that has been without a majority for too long: another one may
+// be the master by now.
+func (c Reconcile) fence(ctx context.Context, r *Record) error {
+	err := c.Fenced.Set(true)
+	if r.Facts.Role == node.Master {
+		err = errors.Join(err,
+			c.act(ctx, r, "CLIENT PAUSE", func(ctx context.Context) error { return c.Local.Pause(ctx, longFence) }),
+			c.act(ctx, r, "CLIENT KILL TYPE normal", func(ctx context.Context) error {
+				_, err := c.Local.Disconnect(ctx)
+				return err
+			}))
+	}
+	return err
+}
+
+// longFence is how long a host that is cut off keeps its writers waiting. The run
+// that finds a majority again ends it.
+const longFence = 24 * time.Hour
+
+// move takes or drops the VIPs, as the goal says.
+func (c Reconcile) move(ctx context.Context, r *Record) (failures error) {
+	for _, vip := range c.VIPs {
+		failures = errors.Join(failures, c.moveOne(ctx, r, vip))
+	}
+	r.Facts.VIP = c.held()
+	return failures
+}
+
+func (c Reconcile) moveOne(ctx context.Context, r *Record, vip Address) error {
+	name, run := "remove "+vip.String(), func(context.Context) (bool, error) { return vip.Remove() }
+	if r.Goal == checks.BeMaster {
+		name, run = "add and announce "+vip.String(), vip.Take
+	}
+	start := c.Clock.Now()
+	changed, err := run(ctx)
+	if errors.Is(err, netvip.ErrNotAnnounced) {
+		r.warn(err) // it is here; who has a stale address of it finds out later
+		err = nil
+	}
+	if changed || err != nil {
+		r.Actions = append(r.Actions, Action{Name: name, Took: clock.Since(c.Clock, start), Tries: 1, Err: err})
+	}
+	r.Added = r.Added || changed && r.Goal == checks.BeMaster
+	return err
+}
