@@ -277,3 +277,34 @@ func TestExplain(t *testing.T) {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }
+
+// Under Sentinel nobody listens to maintenance: it is refused at once, with what to do
+// instead, and nothing is written for a keepalived that is not there.
+func TestMaintenanceIsForAPair(t *testing.T) {
+	dir := t.TempDir()
+	flag := filepath.Join(dir, "default.maintenance")
+	if err := os.WriteFile(flag, []byte("0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr := nodetest.FreePort(t).String()
+	for _, word := range []string{"on", "off", ""} {
+		args := []string{"maintenance", "--nodes", addr, "--node", addr, "--sentinels", "127.0.0.1"}
+		if word != "" {
+			args = append(args, word)
+		}
+		start := time.Now()
+		code, out := run(t, dir, "redis-vip", args...)
+		if code != 1 || !strings.Contains(out, "is under Sentinel") || !strings.Contains(out, "redis-vip switchover") {
+			t.Errorf("%q: exit %d: %s", word, code, out)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("%q took %v", word, took)
+		}
+	}
+	if text, err := os.ReadFile(flag); err != nil || string(text) != "0\n" {
+		t.Errorf("the flag is %q, %v", text, err)
+	}
+	if code, out := run(t, dir, "redis-vip", "maintenance", "--nodes", addr, "--node", addr, "--sentinels", "127.0.0.1", "perhaps"); code != 2 {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}

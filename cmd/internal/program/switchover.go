@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -123,19 +124,21 @@ func maintenanceCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			switch word := c.Args().First(); word {
-			case "":
+			switch word := c.Args().First(); {
+			case !slices.Contains([]string{"", "on", "off"}, word):
+				return usage("maintenance: %q: say on or off", word)
+			case len(seat.Sentinels) > 0:
+				return fmt.Errorf("maintenance is for a pair: %s is under Sentinel, and no Sentinel listens to it: redis-vip switchover %[1]s if the master is here, then systemctl stop redis-server; start it again when you are done", seat.Name)
+			case word == "":
 				raised, err := seat.flag().Raised()
 				if err == nil {
 					fmt.Fprintln(c.App.Writer, map[bool]string{true: "on", false: "off"}[raised])
 				}
 				return err
-			case "off":
+			case word == "off":
 				return seat.flag().Set(false)
-			case "on":
-				return Maintenance{Seat: seat, Out: c}.Run(c.Context)
 			default:
-				return usage("maintenance: %q: say on or off", word)
+				return Maintenance{Seat: seat, Out: c}.Run(c.Context)
 			}
 		},
 	}
