@@ -111,7 +111,12 @@ const yieldTime = 3 * time.Second
 // discard. A replica that hears a master is theirs to send elsewhere.
 func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) error {
 	f := r.Facts
-	if !f.Class.Answers() || f.Role == node.NoRole || f.Follows(to.Master) || f.Linked() {
+	switch {
+	case !f.Class.Answers(), f.Role == node.NoRole:
+		return nil
+	case f.Linked() && f.Follows(to.Master):
+		return c.unpin(ctx, r, to.Master)
+	case f.Follows(to.Master), f.Linked():
 		return nil
 	}
 	var named bool

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,8 +44,45 @@ func (s Settle) persist(ctx context.Context, r *Record) error {
 // bootsAsNobodys says whether the file, as it is, makes the server a replica of
 // something that is no node of the group.
 func (s Settle) bootsAsNobodys(f node.Facts) bool {
-	last, err := lastReplicaOf(f.ConfigFile, 0)
+	last, err := lastReplicaOf(f.ConfigFile)
 	return err == nil && last.master != "" && !slices.Contains(s.Nodes, last.master)
+}
+
+// unpin takes back what Sentinel writes into the file of a replica that it sends to a
+// master: a `replicaof` of that one, below the include that wins otherwise. The next
+// start would copy that master's data before any program could look, also where this
+// node has saved more than the master had when both lost power.
+//
+// CONFIG REWRITE writes the role that the server has. So it becomes a replica of nobody
+// for some milliseconds; its master then sends it what it missed.
+func (s Settle) unpin(ctx context.Context, r *Record, master netip.AddrPort) error {
+	if !s.pinned(r.Facts.Node.Facts) {
+		return nil
+	}
+	if err := s.Local.Persist(ctx); err != nil { // nor would it then
+		r.warn(fmt.Errorf("the next start copies %s at once, whatever is here by then: %w", master, rewriteFailed(err, r.Facts.Node.Facts)))
+		return nil
+	}
+	return s.act(ctx, r, "CONFIG REWRITE as a replica of nobody", func(ctx context.Context) error {
+		err := s.Local.Follow(ctx, nobody)
+		if err == nil {
+			err = s.Local.Persist(ctx)
+		}
+		return errors.Join(err, s.Local.Follow(ctx, master))
+	})
+}
+
+// pinned says whether the file, against an include that says otherwise, makes the
+// server a replica of a node of the group. A file that may not be read does not.
+func (s Settle) pinned(f node.Facts) bool {
+	all, err := replicaOfLines(f.ConfigFile, 0)
+	if err != nil || len(all) == 0 {
+		return false
+	}
+	last := all[len(all)-1]
+	return last.file == f.ConfigFile && slices.Contains(s.Nodes, last.master) && slices.ContainsFunc(all, func(d directive) bool {
+		return d.file != f.ConfigFile && d.master != "" && !slices.Contains(s.Nodes, d.master)
+	})
 }
 
 // rewriteFailed adds to the server's words what to do about them.
@@ -80,7 +118,7 @@ func file(f node.Facts) string {
 // void. That of the never-boot-as-master include is meant, and names no node of
 // the group.
 func (s Settle) verifyFile(f node.Facts) error {
-	last, err := lastReplicaOf(f.ConfigFile, 0)
+	last, err := lastReplicaOf(f.ConfigFile)
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
 		return nil // not ours to read: keepalived's script user need not be in Redis's group
@@ -107,15 +145,24 @@ type directive struct {
 
 const includeDepth = 16 // a file that includes itself ends here
 
-// lastReplicaOf finds the `replicaof` line that counts: the last one, with
+// lastReplicaOf finds the `replicaof` line that counts: the last one.
+func lastReplicaOf(path string) (last directive, err error) {
+	all, err := replicaOfLines(path, 0)
+	if err == nil && len(all) > 0 {
+		last = all[len(all)-1]
+	}
+	return last, err
+}
+
+// replicaOfLines are all `replicaof` lines in the order in which they count, with
 // included files read where they are named (config.c, loadServerConfigFromString).
-func lastReplicaOf(path string, depth int) (last directive, err error) {
+func replicaOfLines(path string, depth int) (all []directive, err error) {
 	if depth > includeDepth {
-		return last, fmt.Errorf("%s: included more than %d files deep", path, includeDepth)
+		return nil, fmt.Errorf("%s: included more than %d files deep", path, includeDepth)
 	}
 	conf, err := os.Open(path)
 	if err != nil {
-		return last, err
+		return nil, err
 	}
 	defer conf.Close()
 	lines := bufio.NewScanner(conf)
@@ -127,22 +174,21 @@ func lastReplicaOf(path string, depth int) (last directive, err error) {
 		}
 		switch strings.ToLower(words[0]) {
 		case "replicaof", "slaveof":
-			last = directive{path, number, ""}
+			found := directive{path, number, ""}
 			if len(words) == 3 && !strings.EqualFold(words[1], "no") {
-				last.master = net.JoinHostPort(strings.Trim(words[1], `"`), strings.Trim(words[2], `"`))
+				found.master = net.JoinHostPort(strings.Trim(words[1], `"`), strings.Trim(words[2], `"`))
 			}
+			all = append(all, found)
 		case "include":
 			included, _ := filepath.Glob(strings.Trim(words[1], `"`))
 			for _, name := range included {
-				inner, err := lastReplicaOf(name, depth+1)
+				inner, err := replicaOfLines(name, depth+1)
 				if err != nil {
-					return last, err
+					return nil, err
 				}
-				if inner.file != "" {
-					last = inner
-				}
+				all = append(all, inner...)
 			}
 		}
 	}
-	return last, lines.Err()
+	return all, lines.Err()
 }

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -225,6 +229,52 @@ func nobodys(t *testing.T, filled bool) *nodetest.Server {
 	return s
 }
 
+// Sentinel sends a replica to a master and has its configuration rewritten: the next
+// start would copy that master at once. The file is put right, and the link comes back
+// without a full copy.
+func TestReconcileUnpins(t *testing.T) {
+	include := filepath.Join(t.TempDir(), "never.conf")
+	if err := os.WriteFile(include, []byte("replicaof 127.0.0.1 1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lastLine := func(s *nodetest.Server) string {
+		conf, err := os.ReadFile(s.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := regexp.MustCompile(`(?m)^replicaof .*`).FindAllString(string(conf), -1)
+		return append([]string{""}, lines...)[len(lines)]
+	}
+	a, b := nodetest.Redis(t), nodetest.Redis(t, "include "+include)
+	b.Follow(a)
+	b.Do("CONFIG", "REWRITE")
+	pinned := fmt.Sprintf("replicaof 127.0.0.1 %d", a.Addr.Port())
+	if got := lastLine(b); got != pinned {
+		t.Fatalf("the file says %q", got)
+	}
+	c := reconciling(t, &fakeVIP{}, new(notes), naming(a), b, a)
+	for want := range 2 { // and there is nothing to do the second time
+		if r := c.Run(deadline(t, 5*time.Second)); r.Outcome != hooks.Done || len(r.Actions) != 1-want || len(r.Warnings) > 0 {
+			t.Fatalf("%v %v, %v, warnings %v", r.Outcome, r.Err, r.Actions, r.Warnings)
+		}
+		if got := lastLine(b); got != "replicaof 127.0.0.1 1" {
+			t.Errorf("the file says %q", got)
+		}
+		follows(t, b, a)
+	}
+	if stats := fmt.Sprint(a.Do("INFO", "stats")); !strings.Contains(stats, "sync_full:1\r") {
+		t.Error("it was copied anew")
+	}
+
+	// Where that cannot be done, it is said, and the link is left alone.
+	stuck := nodetest.Redis(t, "include "+include, pinned, `rename-command CONFIG ""`)
+	follows(t, stuck, a)
+	r := reconciling(t, &fakeVIP{}, new(notes), naming(a), stuck, a).Run(deadline(t, 5*time.Second))
+	if r.Outcome != hooks.Done || len(r.Actions) > 0 || len(r.Warnings) != 1 || !stuck.Look().Upstream.Up {
+		t.Errorf("%v %v, %v, warnings %v", r.Outcome, r.Err, r.Actions, r.Warnings)
+	}
+}
+
 // They name a node that came back empty, and another has the data: where they know
 // one, they have to choose again.
 func TestReconcilePassesOn(t *testing.T) {
@@ -259,7 +309,7 @@ func TestReconcileCatchesUp(t *testing.T) {
 				answers[0].Replicas = known
 				return answers
 			}, empty, full)
-			c.Policy.BootWait = time.Nanosecond // they had their time to find one
+			c.Policy.BootWait = 0 // they had their time to find one
 			r := c.Run(deadline(t, 10*time.Second))
 			if r.Course != checks.CatchUp || r.Outcome != hooks.Done || v.here {
 				t.Fatalf("%v %v (%v), VIP here %v", r.Course, r.Outcome, r.Err, v.here)

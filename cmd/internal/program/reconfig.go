@@ -240,7 +240,7 @@ func (c Reconfig) Run(ctx context.Context) error {
 		}
 	}
 	// After a change, the first run that finds nothing to do says once how it is now.
-	now := fmt.Sprint(record.Outcome, record.Err, record.Why, len(record.Actions) > 0)
+	now := fmt.Sprint(record.Outcome, record.Err, record.Why, record.Warnings, len(record.Actions) > 0)
 	before, _ := survey.Read(c.Last)
 	if c.Quiet && len(record.Actions) == 0 && string(before) == now {
 		if record.Outcome == hooks.Failed {
