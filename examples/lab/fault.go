@@ -28,15 +28,15 @@ type faults struct {
 func faultCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "fault",
-		Usage:     "make a fault on a pair under load, and see what it costs",
+		Usage:     "make a fault under load, and see what it costs",
 		ArgsUsage: "NAME|all",
 		Flags: []cli.Flag{
 			programsFlag,
 			&cli.BoolFlag{Name: "list", Usage: "show the names"},
-			&cli.StringFlag{Name: "hooks", Value: string(fault.Ours), Usage: "`WHOSE` programs keepalived calls: ours, or plain shell hooks (shell)"},
-			&cli.IntFlag{Name: "parallel", Value: 4, Usage: "how many faults to make at once, each on a pair of its own"},
-			&cli.BoolFlag{Name: "second", Usage: "have the node with the lower priority be the active one"},
-			&cli.DurationFlag{Name: "age", Usage: "let the pair run for that long before the fault"},
+			&cli.StringFlag{Name: "hooks", Value: string(fault.Ours), Usage: "`WHOSE` programs keepalived or Sentinel calls: ours, or plain shell hooks (shell)"},
+			&cli.IntFlag{Name: "parallel", Value: 4, Usage: "how many faults to make at once, each in a lab of its own"},
+			&cli.BoolFlag{Name: "second", Usage: "of a pair, have the node with the lower priority be the active one"},
+			&cli.DurationFlag{Name: "age", Usage: "let it run for that long before the fault"},
 			&cli.BoolFlag{Name: "journal", Usage: "print what all hosts logged, too"},
 		},
 		Action: func(c *cli.Context) error {

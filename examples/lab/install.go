@@ -16,7 +16,7 @@ import (
 )
 
 // packages are what a lab needs beyond Go.
-var packages = []string{"keepalived", "redis-server", "redis-sentinel", "redis-tools", "nftables", "iproute2", "procps"}
+var packages = []string{"keepalived", "redis-server", "redis-sentinel", "redis-tools", "nftables", "iproute2", "iputils-arping", "procps"}
 
 // policy is where Debian's maintainer scripts ask whether they may start a
 // service; see /usr/share/doc/init-system-helpers/README.policy-rc.d.gz.

@@ -23,25 +23,13 @@ func read(t *testing.T, path string) []byte {
 	return content
 }
 
-func TestTrioRedisKilled(t *testing.T) {
-	t.Parallel()
-	ctx, trio := start(t, site.Trio, site.Options{})
-	_, missing := failover(t, ctx, trio, func(ctx context.Context, active *site.Node) error { return active.Redis.Kill(ctx) })
-	if len(missing) > inFlight {
-		t.Errorf("%d acknowledged writes are lost, the first is %s", len(missing), missing[0])
-	}
-}
-
 // reconfig runs sentinel-reconfig as Sentinel does, with arguments that are wrong
 // on purpose: only the name of the master may count.
 func reconfig(ctx context.Context, n *site.Node, args ...string) (netlab.Status, error) {
 	if args == nil {
 		args = []string{"mymaster", "observer", "start", "192.168.0.9", "6379", "192.168.0.8", "6379"}
 	}
-	return n.Run(ctx, netlab.Command{
-		Args: append([]string{"/usr/lib/redis-vip/sentinel-reconfig"}, args...),
-		User: "redis", Umask: 0o007, Ambient: netAdmin, Capture: true,
-	})
+	return n.Script(ctx, args...)
 }
 
 // A thousand runs, half of them at once, on the master and on the others: the

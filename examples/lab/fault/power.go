@@ -112,8 +112,10 @@ func (s *Stage) powerOff(ctx context.Context, n *site.Node) error {
 	if err := s.Isolate(n.Host); err != nil {
 		return err
 	}
-	if err := errors.Join(n.Redis.KillAll(ctx), n.Keepalived.KillAll(ctx)); err != nil {
-		return err
+	for _, service := range n.Services() {
+		if err := service.KillAll(ctx); err != nil {
+			return err
+		}
 	}
 	if holds, err := n.Holds(s.VIP.Addr()); err != nil {
 		return err
@@ -130,7 +132,7 @@ func (s *Stage) powerOff(ctx context.Context, n *site.Node) error {
 	return errors.Join(n.Remove(run), n.WriteFile(netlab.File{Path: run, Mode: fs.ModeDir | 0o770, Owner: "redis-vip", Group: "redis"}))
 }
 
-// powerOn boots a host: its network, Redis and keepalived.
+// powerOn boots a host: its network and its daemons.
 func (s *Stage) powerOn(ctx context.Context, n *site.Node) error {
 	n.Note("power on")
 	delete(s.off, n)
@@ -141,7 +143,12 @@ func (s *Stage) powerOn(ctx context.Context, n *site.Node) error {
 			}
 		}
 	}
-	return errors.Join(n.Redis.Start(ctx), n.Keepalived.Start(ctx))
+	for _, service := range n.Services() {
+		if err := service.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Stage) isOff(h *netlab.Host) bool {

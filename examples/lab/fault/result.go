@@ -119,6 +119,9 @@ func after0(d time.Duration) string {
 	if d == never {
 		return "never"
 	}
+	if d < time.Second {
+		return fmt.Sprintf("after %d ms", d.Milliseconds())
+	}
 	return "after " + seconds(d)
 }
 

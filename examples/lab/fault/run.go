@@ -50,7 +50,10 @@ func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 	defer cancel()
 	options := s.Setup.options(o)
 	build := site.Pair
-	if s.Setup.Witness {
+	switch {
+	case s.Setup.Trio:
+		build = site.Trio
+	case s.Setup.Witness:
 		build = site.Witnessed
 	}
 	pair, err := build(ctx, options)
@@ -119,7 +122,7 @@ func start(ctx context.Context, pair *site.Site, second bool) (*site.Node, error
 		return nil, err
 	}
 	active, err := pair.Holder()
-	if err != nil || second == (active == pair.Nodes[1]) {
+	if err != nil || second == (active == pair.Nodes[1]) || active.Keepalived == nil {
 		return active, err
 	}
 	other := pair.Others(active)[0]

@@ -1,5 +1,5 @@
-// Package fault makes the faults that a pair under keepalived has to live
-// through, one after the other by name, on real daemons and under load. It
+// Package fault makes the faults that a pair under keepalived, and three hosts under
+// Sentinel, have to live through, one by one by name, on real daemons and under load. It
 // measures what each costs, and says whether that is what we promise.
 package fault
 
@@ -23,6 +23,7 @@ type Setup struct {
 	Redis   string // lines for redis.conf
 	Group   string // lines for the group in redis-vip.toml
 	Gateway bool   // a gateway is there, and redis-vip.toml names it
+	Trio    bool   // examples/sentinel-vip instead: three hosts under Sentinel
 	Witness bool   // examples/active-standby-witness instead: a third host holds a lease
 	Load    bool   // pipelined writes beside the usual ones
 
@@ -34,7 +35,7 @@ type Setup struct {
 
 // All are the scenarios, in the order in which a person would go through them.
 func All() []Scenario {
-	return slices.Concat(redisFaults(), keepalivedFaults(), networkFaults(), powerFaults(), witnessFaults(), roleFaults(), syncFaults(), diskFaults())
+	return slices.Concat(redisFaults(), keepalivedFaults(), networkFaults(), powerFaults(), witnessFaults(), roleFaults(), syncFaults(), diskFaults(), sentinelFaults())
 }
 
 // Find returns the scenarios of a name: the one that has it, or all whose name

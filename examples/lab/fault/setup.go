@@ -9,7 +9,7 @@ import (
 	"redis-vip/examples/lab/site"
 )
 
-// Hooks are whose programs keepalived runs.
+// Hooks are whose programs keepalived and Sentinel run.
 type Hooks string
 
 // Whose hooks.
@@ -31,7 +31,7 @@ var (
 
 // options are the site's for a scenario.
 func (s Setup) options(o Options) site.Options {
-	options := site.Options{Programs: o.Programs, Edit: make(map[string]func([]byte) []byte)}
+	options := site.Options{Programs: o.Programs, Timer: s.Trio, Edit: make(map[string]func([]byte) []byte)}
 	if o.Hooks == Shell {
 		options = shell.Options()
 	}

@@ -11,11 +11,11 @@ import (
 	"redis-vip/examples/lab/site"
 )
 
-// Stage is a pair under load, on which a scenario makes its fault.
+// Stage is a pair under load, or three hosts, on which a scenario makes its fault.
 type Stage struct {
 	*site.Site
 	Hooks           Hooks
-	Active, Standby *site.Node     // as they were before the fault
+	Active, Standby *site.Node     // as they were before the fault; of two that stand by, the first
 	Book            *ledger.Ledger // of the clients that go where the VIP is
 	Watch           *Watch         // which node takes writes
 	Times           map[string]time.Duration

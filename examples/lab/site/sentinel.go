@@ -37,12 +37,22 @@ func newSentinel(h *netlab.Host, conf []byte) (*Sentinel, error) {
 		Service: Service{host: h, name: "redis-sentinel", command: netlab.Command{
 			Args: []string{"/usr/bin/redis-sentinel", SentinelConf, "--supervised", "systemd", "--daemonize", "no"},
 			User: "redis", Umask: 0o007, // as in redis-sentinel.service
-			// What a drop-in must add to the unit for a script that moves
-			// addresses itself.
-			Ambient: []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW},
+			Ambient: moves, // by a drop-in
 		}},
 		Client: local(h, "127.0.0.1:26379"),
 	}, nil
+}
+
+// moves is what a script needs that moves addresses itself.
+var moves = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW}
+
+// Script runs the client-reconfig-script with these arguments, as Sentinel does where
+// a drop-in of its unit gives it the right to addresses.
+func (n *Node) Script(ctx context.Context, args ...string) (netlab.Status, error) {
+	return n.Run(ctx, netlab.Command{
+		Args: append([]string{"/usr/lib/redis-vip/sentinel-reconfig"}, args...),
+		User: "redis", Umask: 0o007, Ambient: moves, Capture: true,
+	})
 }
 
 // Master returns the address that this Sentinel takes for the master's.

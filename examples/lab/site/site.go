@@ -187,8 +187,8 @@ func (s *Site) Start(ctx context.Context) error {
 		}
 	}
 	for _, n := range s.Nodes {
-		for _, start := range n.guards() {
-			if err := start(ctx); err != nil {
+		for _, guard := range n.guards() {
+			if err := guard.Start(ctx); err != nil {
 				return err
 			}
 		}
@@ -196,17 +196,21 @@ func (s *Site) Start(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) guards() (starts []func(context.Context) error) {
+// Services are the daemons of a node, in the order in which they are started.
+func (n *Node) Services() []*Service { return append([]*Service{&n.Redis.Service}, n.guards()...) }
+
+// guards are those that watch over Redis.
+func (n *Node) guards() (list []*Service) {
 	if n.Keepalived != nil {
-		starts = append(starts, n.Keepalived.Start)
+		list = append(list, &n.Keepalived.Service)
 	}
 	if n.Sentinel != nil {
-		starts = append(starts, n.Sentinel.Start)
+		list = append(list, &n.Sentinel.Service)
 	}
 	if n.Timer != nil {
-		starts = append(starts, n.Timer.Start)
+		list = append(list, n.Timer)
 	}
-	return starts
+	return list
 }
 
 // firstMaster does what an operator does once, before Sentinel takes over: the

@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"redis-vip/examples/lab/netlab"
 )
 
@@ -17,7 +15,7 @@ import (
 var reconcile = netlab.Command{
 	Args: []string{"/usr/bin/redis-vip", "reconcile", "--all"},
 	User: "redis-vip", Group: "redis",
-	Ambient: []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW},
+	Ambient: moves,
 }
 
 // installUnits plays systemd's part in packaging/systemd: a run every two seconds, and
