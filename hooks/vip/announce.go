@@ -72,7 +72,7 @@ func (v VIP) announceOn(ctx context.Context, k kernel, index int) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer release(a)
 
 	// Asked again with the socket open, so that only microseconds are left for
 	// the address to move away unseen.
@@ -126,6 +126,11 @@ func newAnnouncer(k kernel, link netlink.Link, ip netip.Addr) (announcer, error)
 	}
 	return newNDPAnnouncer(k, ifi, ip)
 }
+
+// release closes an announcer, and waits for nothing: the kernel lets a packet socket
+// go only after an RCU grace period (packet_release in af_packet.c), which takes ten
+// milliseconds and more.
+func release(a announcer) { go a.Close() }
 
 // silent announces nothing.
 type silent struct{}

@@ -100,7 +100,7 @@ func (v VIP) Take(ctx context.Context) (changed bool, err error) {
 	}
 	a, openErr := newAnnouncer(k, link, v.addr())
 	if openErr == nil {
-		defer a.Close()
+		defer release(a)
 	}
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("vip: %s not added: %w", v, err)
