@@ -17,13 +17,14 @@ import (
 // bellPath is where redis-vip-reconcile.socket listens.
 const bellPath = "/run/redis-vip/reconcile.sock"
 
-// ring lets systemd start a run of reconcile that has the right to change
-// addresses, and waits until it has ended or the context has. Nothing is sent: who
-// rings can cause the truth to be read again, and nothing else. Whether the run did
-// well is for its own record to say.
+// ring asks for a run of reconcile by a process that has the right to change addresses,
+// and waits until it has ended or the context has. Nothing is sent: who rings can cause
+// the truth to be read again, and nothing else. Whether the run did well is for its own
+// record to say.
 //
-// systemd turns a connection away when many are open. That is as good as a run: one
-// of theirs has not begun yet, and will read everything that ours would.
+// When many wait already, the connection is closed at once. That is as good as a run:
+// the one that they wait for has not begun yet, and will read everything that ours
+// would.
 func ring(ctx context.Context, path string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
@@ -37,23 +38,9 @@ func ring(ctx context.Context, path string) error {
 	case err == nil, errors.Is(err, syscall.ECONNRESET):
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("rang %s, and the run that systemd started for it did not end in time; it goes on: see journalctl -u 'redis-vip-reconcile@*': %w", path, ctx.Err())
+		return fmt.Errorf("rang %s, and the run did not end in time; it goes on: see journalctl -t sentinel-reconfig: %w", path, ctx.Err())
 	default:
 		return fmt.Errorf("rang %s: %w", path, err)
-	}
-}
-
-// answer ends the connection at path that systemd gave this process as its standard
-// input: whoever rang need not wait any longer. It does nothing if that is something
-// else.
-//
-// Ending the process is not enough: systemd keeps the connection open itself until
-// the last process of the unit has ended, and the one that repeats the announcements
-// takes five seconds (systemd 252).
-func answer(path string) {
-	name, err := unix.Getsockname(unix.Stdin)
-	if local, ok := name.(*unix.SockaddrUnix); err == nil && ok && local.Name == path {
-		unix.Shutdown(unix.Stdin, unix.SHUT_RDWR)
 	}
 }
 

@@ -250,44 +250,6 @@ func TestRingWithoutRight(t *testing.T) {
 	}
 }
 
-// Whoever rang waits no longer, although systemd, here the test, still has the
-// connection open. A standard input of another kind is left alone.
-func TestAnswer(t *testing.T) {
-	if path, ok := strings.CutPrefix(os.Getenv(asWhom), "answer "); ok {
-		answer(path)
-		os.Exit(0)
-	}
-	connections := make(chan net.Conn)
-	path := bell(t, func(conn net.Conn) { connections <- conn; <-connections })
-	other := filepath.Join(t.TempDir(), "other.sock")
-	for _, tt := range []struct {
-		path string
-		ends bool
-	}{{path, true}, {other, false}} {
-		client, err := net.Dial("unix", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stdin, err := (<-connections).(*net.UnixConn).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		command := exec.Command("/proc/self/exe", "-test.run=^TestAnswer$")
-		command.Env = append(os.Environ(), asWhom+"=answer "+tt.path)
-		command.Stdin = stdin
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		client.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-		if _, err := client.Read(make([]byte, 1)); errors.Is(err, io.EOF) != tt.ends {
-			t.Errorf("answering %s: %v", tt.path, err)
-		}
-		stdin.Close()
-		client.Close()
-		connections <- nil
-	}
-}
-
 // ask runs this test again as somebody else and returns what it printed.
 func ask(t *testing.T, question string, as syscall.SysProcAttr) string {
 	t.Helper()

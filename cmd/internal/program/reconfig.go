@@ -66,10 +66,13 @@ func called(c *cli.Context, log zerolog.Logger, event, group string) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context, bellTimeout)
 	defer cancel()
+	start := time.Now()
 	if err := ring(ctx, bellPath); err != nil {
 		log.Error().Str("event", event).Err(err).Msg("the VIP is left where it is")
 		return err
 	}
+	took := float64(time.Since(start)) / float64(time.Millisecond)
+	log.Info().Str("event", event).Float64("ms", took).Msgf("%s: rang, and the run has ended (%.1f ms)", event, took)
 	return nil
 }
 
@@ -84,12 +87,16 @@ func reconcileCommand() *cli.Command {
 		ArgsUsage: "GROUP",
 		Flags: common(
 			&cli.BoolFlag{Name: "all", Usage: "every group that has sentinels"},
-			&cli.BoolFlag{Name: "quiet", Usage: "log only what has changed: for a timer"},
+			&cli.BoolFlag{Name: "quiet", Usage: "log only what has changed"},
+			&cli.BoolFlag{Name: "serve", Usage: "go on, every 2 s and for each ring at the socket that systemd passes; for redis-vip-reconcile.service"},
 		),
 		Action: func(c *cli.Context) error {
 			log := journal.Open(string(SentinelReconfig), journal.Options{})
-			defer answer(bellPath)
 			switch {
+			case c.Bool("serve") && c.Bool("all") && c.NArg() == 0:
+				return serve(c, log)
+			case c.Bool("serve"):
+				return usage("reconcile: --serve is for all groups: --all --serve")
 			case c.Bool("all") && c.NArg() == 0:
 				return reconcile(c, log, "redis-vip reconcile --all", c.Bool("quiet"), "")
 			case !c.Bool("all") && c.NArg() == 1:

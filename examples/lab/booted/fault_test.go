@@ -3,12 +3,15 @@ package booted_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"redis-vip/examples/lab/booted"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
+	"redis-vip/examples/lab/site"
 )
 
 // writing opens a ledger through the VIP and waits until writes flow.
@@ -75,8 +78,14 @@ func TestTrioFailsOverOnStockUnits(t *testing.T) {
 		t.Errorf("%d acknowledged writes are lost", missing)
 	}
 	// Sentinel's script has rung, from within its sandbox.
-	if rings := output(t, ctx, now.Host, "systemctl", "show", "--value", "--property=NAccepted", "redis-vip-reconcile.socket"); rings == "0" {
-		t.Errorf("%s: nobody has rung", now.Name)
+	if _, err := trio.Journal.Wait(ctx, func(e netlab.Entry) bool {
+		return e.Host == now.Name && e.Fields["_SYSTEMD_UNIT"] == "redis-sentinel.service" && strings.Contains(e.Message, "rang, and the run has ended")
+	}); err != nil {
+		t.Errorf("%s: nobody has rung: %v", now.Name, err)
+	}
+	// The replicaof that Sentinel has written is taken back, from within our sandbox.
+	if err := netlab.Until(ctx, func(ctx context.Context) error { return unpinned(ctx, trio) }); err != nil {
+		t.Error(err)
 	}
 	if _, err := old.Systemctl(ctx, "start", "redis-server"); err != nil {
 		t.Fatal(err)
@@ -84,6 +93,20 @@ func TestTrioFailsOverOnStockUnits(t *testing.T) {
 	if err := trio.WaitReady(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+// unpinned is nil if no node would boot as a replica of another.
+func unpinned(ctx context.Context, trio *booted.Trio) error {
+	for _, n := range trio.Nodes {
+		conf, err := n.ReadFile(ctx, site.RedisConf)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(conf), "\nreplicaof 192.168.") {
+			return fmt.Errorf("%s would boot as a replica of another node", n.Name)
+		}
+	}
+	return nil
 }
 
 // systemd restarts a killed Redis after 100 ms, long before Sentinel takes it for
@@ -148,5 +171,38 @@ func TestTrioActiveHostReboots(t *testing.T) {
 	}
 	if err := trio.WaitReady(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// Sentinel is restarted on the host of the active master: nothing moves, and the next
+// failover goes as ever.
+func TestTrioSentinelRestarts(t *testing.T) {
+	ctx, trio := start(t, booted.Options{})
+	active, err := trio.Holder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	book := writing(t, ctx, trio)
+	if _, err := active.Systemctl(ctx, "restart", "redis-sentinel"); err != nil {
+		t.Fatal(err)
+	}
+	if err := book.WaitAcknowledged(ctx, 10000); err != nil { // longer than fence_after
+		t.Fatal(err)
+	}
+	if now, err := trio.Holder(); err != nil || now != active {
+		t.Fatalf("the VIP has moved: %v", err)
+	}
+	if outage := book.Report().Outage.Duration(); outage > time.Second {
+		t.Errorf("outage %v", outage)
+	}
+	if err := trio.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := active.Systemctl(ctx, "stop", "redis-server"); err != nil {
+		t.Fatal(err)
+	}
+	movedFrom(t, ctx, trio, active)
+	if missing := goesOn(t, ctx, trio, book); missing > 3 {
+		t.Errorf("%d acknowledged writes are lost", missing)
 	}
 }

@@ -10,19 +10,19 @@ import (
 	"redis-vip/examples/lab/netlab"
 )
 
-// reconcile is what redis-vip-reconcile@.service and redis-vip-reconcile.service run,
-// with the rights that they give it.
+// reconcile is a run of redis-vip-reconcile.service, with the rights that it gives it.
 var reconcile = netlab.Command{
 	Args: []string{"/usr/bin/redis-vip", "reconcile", "--all"},
 	User: "redis-vip", Group: "redis",
 	Ambient: moves,
 }
 
-// installUnits plays systemd's part in packaging/systemd: a run every two seconds, and
-// one for each connection to the bell. Sentinel has no rights of its own then.
+// installUnits plays systemd's part in packaging/systemd: the service is started again
+// and again, and there is a bell, for each connection to which there is a run. Sentinel
+// has no rights of its own then.
 func (n *Node) installUnits() error {
 	turn := reconcile
-	turn.Args = []string{"/bin/sh", "-c", "while :; do /usr/bin/redis-vip reconcile --all --quiet; sleep 2; done"}
+	turn.Args = []string{"/bin/sh", "-c", "while :; do /usr/bin/redis-vip reconcile --all --quiet --serve; sleep 2; done"}
 	n.Timer = &Service{host: n.Host, name: "redis-vip-reconcile.timer", command: turn}
 	if n.Sentinel != nil {
 		n.Sentinel.command.Ambient = nil
