@@ -13,7 +13,7 @@ BUILD      := CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs \
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo test booted lint build bench clean install-tools
+.PHONY: demo test booted packages test-packages lint build bench clean install-tools
 
 demo: build install-tools ## a real failover, as it happens
 	$(SUDO) bin/lab demo
@@ -32,14 +32,21 @@ booted: build ## the tests on booted Debian hosts, with the stock units
 	@$(SUDO) bin/lab install --booted
 	REDIS_VIP_BOOTED=1 $(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -count=1 -timeout 15m ./examples/lab/booted/
 
+packages: ## deb and rpm, amd64 and arm64, in dist/
+	@packaging/build
+
+test-packages: build ## the packages: built twice, linted, installed on hosts that boot
+	@$(SUDO) bin/lab install --booted --packages
+	REDIS_VIP_PACKAGES=1 $(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -count=1 -timeout 10m ./packaging/
+
 lint:
 	@out=$$($(GO) run $(GOFUMPT) -l .) && [ -z "$$out" ] || { echo "gofumpt would change: $$out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/build packaging/scripts/* packaging/completions/redis-vip.bash; fi
 
 bench: build ## what a check costs
 	$(GO) test -run '^$$' -bench . ./...
 
 clean:
-	rm -rf bin
+	rm -rf bin dist

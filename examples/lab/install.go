@@ -30,10 +30,16 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "install the Debian or Ubuntu packages that a lab needs, without starting any service",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "booted", Usage: "and what booted hosts need"}},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "booted", Usage: "and what booted hosts need"},
+			&cli.BoolFlag{Name: "packages", Usage: "and what the tests of the packages need"},
+		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("booted") {
 				packages = append(packages, "debootstrap", "systemd-container")
+			}
+			if c.Bool("packages") {
+				packages = append(packages, "lintian", "rpm", "rpmlint", "python3-magic", "cpio", "mandoc", "zsh", "fish", "checkpolicy", "semodule-utils")
 			}
 			return install(c.Context)
 		},
