@@ -11,16 +11,16 @@ _redis_vip_files() {
 
 _redis_vip() {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' options=''
-	local common="--config --group --node --nodes --vips --interface --socket --username --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --sentinels --sentinel-username --sentinel-password-file --timeout --peer-timeout --hook-timeout --boot-wait --fence-after --gateway --preserve --state-dir --run-dir --help"
+	local common="--config --group --node --nodes --vips --interface --socket --username --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --sentinels --sentinel-username --sentinel-password-file --timeout --peer-timeout --hook-timeout --boot-wait --fence-after --gateway --witnesses --witness-username --witness-password-file --preserve --state-dir --run-dir --help"
 	COMPREPLY=()
 	case $previous in
 	--preserve) mapfile -t COMPREPLY < <(compgen -W "require try off" -- "$cur") && return ;;
 	--expect) mapfile -t COMPREPLY < <(compgen -W "any master replica" -- "$cur") && return ;;
-	--config | --socket | --password-file | --tls-ca | --tls-cert | --tls-key | --sentinel-password-file)
+	--config | --socket | --password-file | --tls-ca | --tls-cert | --tls-key | --sentinel-password-file | --witness-password-file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--state-dir | --run-dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--group | --node | --nodes | --vips | --interface | --username | --tls-server-name | --sentinels | --sentinel-username | --timeout | --peer-timeout | --hook-timeout | --boot-wait | --fence-after | --gateway | --to)
+	--group | --node | --nodes | --vips | --interface | --username | --tls-server-name | --sentinels | --sentinel-username | --timeout | --peer-timeout | --hook-timeout | --boot-wait | --fence-after | --gateway | --witnesses | --witness-username | --to)
 		return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

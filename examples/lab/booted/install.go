@@ -3,12 +3,9 @@ package booted
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/site"
@@ -19,13 +16,8 @@ type set struct {
 	files    []netlab.File
 	fragment []byte // the end of redis.conf
 	edit     func([]byte) []byte
-	triggers []string // our units that start by themselves at boot
-}
-
-// programs are ours, by where the packages put them.
-var programs = map[string]string{
-	"/usr/bin/redis-vip":                   "redis-vip",
-	"/usr/lib/redis-vip/sentinel-reconfig": "sentinel-reconfig",
+	deb      []byte   // our package
+	triggers []string // our units that an operator enables
 }
 
 // collect reads what is to be installed.
@@ -35,10 +27,11 @@ func collect(o Options) (s set, err error) {
 			return s, err
 		}
 	}
-	if o.Programs != "" {
-		if err := s.addPrograms(o); err != nil {
+	if o.Package != "" {
+		if s.deb, err = os.ReadFile(o.Package); err != nil {
 			return s, err
 		}
+		s.triggers = []string{"redis-vip-reconcile.socket", "redis-vip-reconcile.timer"}
 	}
 	example := filepath.Join(o.Source, "examples", "sentinel-vip")
 	if s.fragment, err = os.ReadFile(filepath.Join(example, "redis.conf")); err != nil {
@@ -66,41 +59,17 @@ func collect(o Options) (s set, err error) {
 	return s, nil
 }
 
-// addPrograms adds our programs, and what packages bring along with them.
-func (s *set) addPrograms(o Options) error {
-	for path, name := range programs {
-		content, err := os.ReadFile(filepath.Join(o.Programs, name))
-		if err != nil {
-			return fmt.Errorf("%w (run make build first)", err)
-		}
-		s.files = append(s.files, netlab.File{Path: path, Content: content, Mode: 0o755})
-	}
-	for from, to := range map[string]string{
-		"systemd": "/usr/lib/systemd/system", "sysusers.d": "/usr/lib/sysusers.d", "tmpfiles.d": "/usr/lib/tmpfiles.d",
-	} {
-		found, err := filepath.Glob(filepath.Join(o.Source, "packaging", from, "*"))
-		if err != nil {
+// install makes a host a node, as an operator does with the package and the example.
+func (n *Node) install(ctx context.Context, s set) error {
+	if s.deb != nil {
+		const path = "/root/redis-vip.deb"
+		if err := n.WriteFile(ctx, netlab.File{Path: path, Content: s.deb, Mode: 0o644}); err != nil {
 			return err
 		}
-		for _, path := range found {
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			name := filepath.Base(path)
-			s.files = append(s.files, netlab.File{Path: filepath.Join(to, name), Content: content, Mode: 0o644})
-			if from == "systemd" && strings.Contains(string(content), "\n[Install]\n") && !strings.Contains(name, "@") {
-				s.triggers = append(s.triggers, name)
-			}
+		if _, err := n.Output(ctx, "dpkg", "--install", path); err != nil {
+			return err
 		}
 	}
-	slices.Sort(s.triggers)
-	return nil
-}
-
-// install makes a host a node, as packages and then an operator do. An account
-// has to be there before its files.
-func (n *Node) install(ctx context.Context, s set) error {
 	for _, f := range s.files {
 		if err := n.WriteFile(ctx, f); err != nil {
 			return err
@@ -124,15 +93,6 @@ func (n *Node) install(ctx context.Context, s set) error {
 			return err
 		}
 	}
-	for _, args := range [][]string{
-		{"systemd-sysusers"},
-		{"systemd-tmpfiles", "--create"},
-		{"systemctl", "daemon-reload"},
-		append([]string{"systemctl", "--quiet", "enable", redisUnit, sentinelUnit}, s.triggers...),
-	} {
-		if _, err := n.Output(ctx, args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = n.Systemctl(ctx, append([]string{"--quiet", "enable", redisUnit, sentinelUnit}, s.triggers...)...)
+	return err
 }

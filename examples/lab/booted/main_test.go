@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +15,8 @@ import (
 	"redis-vip/examples/lab/netlab"
 )
 
-// programs is the folder with our programs, built for the tests.
-var programs string
+// deb is our package, built for the tests.
+var deb string
 
 func TestMain(m *testing.M) {
 	netlab.Init()
@@ -31,14 +33,17 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(folder)
-		build := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-o", folder, "redis-vip/cmd/...")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			fmt.Fprintln(os.Stderr, "build the programs:", err)
+		build := exec.Command("../../../packaging/build", folder)
+		build.Env = append(os.Environ(), "FORMATS=deb", "ARCHES="+runtime.GOARCH)
+		if said, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the package: %v: %s\n", err, said)
 			return 1
 		}
-		programs = folder
+		found, err := filepath.Glob(filepath.Join(folder, "*.deb"))
+		if err != nil || len(found) != 1 {
+			panic(fmt.Sprint(found, err))
+		}
+		deb = found[0]
 		// Once, so that no test waits for it.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
@@ -79,7 +84,7 @@ func prepare(t *testing.T, o booted.Options) (context.Context, *booted.Trio) {
 	booted.Require(t)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
-	o.Programs = programs
+	o.Package = deb
 	began := time.Now()
 	trio, err := booted.NewTrio(ctx, o)
 	if err != nil {

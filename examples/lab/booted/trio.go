@@ -17,9 +17,9 @@ import (
 
 // Options changes what Trio sets up.
 type Options struct {
-	// Programs is the folder with our programs, as built by make. Without it
-	// neither they nor their units are installed.
-	Programs string
+	// Package is our deb, as built by make packages. Without it neither our
+	// programs nor their units are installed.
+	Package string
 
 	// Source is the source tree, with examples and packaging; this module's own
 	// if empty.
