@@ -1,7 +1,6 @@
 package packaging_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,149 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"redis-vip/examples/lab/booted"
-	"redis-vip/examples/lab/client"
-	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
 )
-
-// pair are two Debian hosts that boot, named and addressed as the example has them,
-// with keepalived and Redis as Debian ships them, and a client.
-type pair struct {
-	*booted.Lab
-	t     *testing.T
-	ctx   context.Context
-	redis map[*booted.Host]*redis.Client
-}
-
-var vip = netip.MustParseAddr("192.168.0.4")
-
-func newPair(t *testing.T) *pair {
-	t.Helper()
-	require(t, "debootstrap", "systemd-nspawn", "journalctl")
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	t.Cleanup(cancel)
-	plan := func(name, address string) netlab.Plan {
-		return netlab.Plan{Name: name, Addresses: []netip.Prefix{netip.MustParsePrefix(address)}}
-	}
-	lab, err := booted.New(ctx, []netlab.Plan{plan("redis1", "192.168.0.1/24"), plan("redis2", "192.168.0.2/24")},
-		plan("client", "192.168.0.100/24"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &pair{Lab: lab, t: t, ctx: ctx, redis: map[*booted.Host]*redis.Client{}}
-	for _, h := range lab.Booted {
-		// The "y" of whoever reads the README.
-		p.check(h.WriteFile(ctx, netlab.File{Path: "/etc/apt/apt.conf.d/yes", Content: []byte("APT::Get::Assume-Yes \"true\";\n"), Mode: 0o644}))
-		p.redis[h] = client.New("127.0.0.1:6379", h.DialContext, time.Second, 1)
-		for from, to := range map[string]string{deb(t, packages): "/root/", deb(t, newer): "/root/newer/"} {
-			p.check(h.WriteFile(ctx, netlab.File{Path: to + filepath.Base(from), Content: read(t, from), Mode: 0o644}))
-		}
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			var timeline strings.Builder
-			for _, e := range lab.Journal.All() {
-				fmt.Fprintln(&timeline, e)
-			}
-			t.Log(timeline.String())
-		}
-		for _, server := range p.redis {
-			server.Close()
-		}
-		if err := lab.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return p
-}
-
-func (p *pair) check(err error) {
-	p.t.Helper()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// until waits for a condition; what is still wrong is in the error.
-func (p *pair) until(limit time.Duration, condition func() error) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, limit)
-	defer cancel()
-	p.check(netlab.Until(ctx, func(context.Context) error { return condition() }))
-}
-
-func (p *pair) sh(h *booted.Host, script string) string {
-	p.t.Helper()
-	return output(p.t, p.ctx, h, "sh", "-ec", script)
-}
-
-// whole says what is missing until a host alone has the VIP, is the master, and the
-// other one is its replica.
-func (p *pair) whole(active *booted.Host) error {
-	for _, h := range p.Booted {
-		holds, err := h.Holds(vip)
-		if err != nil {
-			return err
-		}
-		if holds != (h == active) {
-			return fmt.Errorf("%s has the VIP: %v", h.Name, holds)
-		}
-		role, err := p.redis[h].Do(p.ctx, "ROLE").Slice()
-		if err != nil {
-			return err
-		}
-		if h == active && role[0] != "master" {
-			return fmt.Errorf("%s is a %v", h.Name, role[0])
-		}
-		if h != active && (len(role) < 4 || role[3] != "connected") {
-			return fmt.Errorf("%s is %v", h.Name, role)
-		}
-	}
-	return nil
-}
-
-func (p *pair) ledger() *ledger.Ledger {
-	p.t.Helper()
-	book := ledger.Open(ledger.Config{Address: vip.String() + ":6379", Dial: p.Lab.Host("client").DialContext})
-	p.t.Cleanup(book.Stop)
-	p.check(book.WaitAcknowledged(p.ctx, 1000))
-	return book
-}
-
-// states are those that the keepalived of a host has entered, in order.
-func (p *pair) states(h *booted.Host) (list []string) {
-	for _, e := range p.Journal.All() {
-		if _, state, ok := strings.Cut(e.Message, "Entering "); ok && e.Host == h.Name && strings.HasPrefix(e.Identifier, "Keepalived") {
-			list = append(list, state)
-		}
-	}
-	return list
-}
-
-// ready waits until a standby could take over: one that has just begun to follow is
-// in FAULT for fall and rise.
-func (p *pair) ready(standby *booted.Host) {
-	p.t.Helper()
-	p.until(30*time.Second, func() error {
-		if list := p.states(standby); len(list) == 0 || list[len(list)-1] != "BACKUP STATE" {
-			return fmt.Errorf("%s went through %q", standby.Name, list)
-		}
-		return nil
-	})
-}
-
-// missing are the acknowledged writes that the master does not have.
-func (p *pair) missing(book *ledger.Ledger, master *booted.Host) int {
-	p.t.Helper()
-	p.check(book.WaitAcknowledged(p.ctx, 1000))
-	book.Stop()
-	lost, err := book.Missing(p.ctx, p.redis[master])
-	p.check(err)
-	return len(lost)
-}
 
 // running is what an installation must not change: processes, states, configuration
 // of all units but ours.
@@ -162,7 +21,7 @@ systemctl list-unit-files --no-legend --state=enabled | sort
 ip -o address; ss -Hltnp | sort; md5sum /etc/redis/* /etc/keepalived/*`
 
 func TestInstallingChangesNothingThatRuns(t *testing.T) {
-	p := newPair(t)
+	p := newHosts(t, 2)
 	h := p.Booted[0]
 	// A keepalived that somebody has for something else.
 	p.check(h.WriteFile(p.ctx, netlab.File{Path: "/etc/keepalived/keepalived.conf", Mode: 0o644, Content: []byte(`
@@ -214,27 +73,9 @@ vrrp_instance other {
 // A newcomer follows the README; then Redis dies, keepalived dies, the package is
 // upgraded, removed and purged.
 func TestPairAsTheReadmeSays(t *testing.T) {
-	p := newPair(t)
+	p := newHosts(t, 2)
 	first, second := p.Booted[0], p.Booted[1]
-	for _, h := range p.Booted {
-		p.sh(h, "systemctl start redis-server") // as apt does where nothing forbids it
-		p.until(10*time.Second, func() error { return p.redis[h].Ping(p.ctx).Err() })
-	}
-	p.check(p.redis[first].Set(p.ctx, "here", "before", 0).Err())
-	for _, s := range quickStart(t, "Active/standby pair") {
-		hosts, script := p.Booted, strings.Join(s.commands, "\n")
-		switch s.on {
-		case "on both":
-		case "on the host whose data you keep":
-			hosts = p.Booted[:1]
-		case "then, on the other":
-			hosts = p.Booted[1:]
-		default:
-			t.Fatalf("README.md: on which host is %q?", s.on)
-		}
-		for _, h := range hosts {
-			p.sh(h, "cd /root; exec </dev/null\n"+script)
-		}
+	p.follow("Active/standby pair", func(s step) {
 		if s.on == "on the host whose data you keep" {
 			p.until(30*time.Second, func() error { // "until it says …"
 				if said := p.sh(first, "redis-vip explain"); !strings.Contains(said, "here, so this node should be a master") || !strings.Contains(said, "FIT (master)") {
@@ -243,7 +84,7 @@ func TestPairAsTheReadmeSays(t *testing.T) {
 				return nil
 			})
 		}
-	}
+	})
 	p.until(30*time.Second, func() error { return p.whole(first) })
 	if value, err := p.redis[second].Get(p.ctx, "here").Result(); value != "before" {
 		t.Errorf("the standby has %q, %v", value, err)
@@ -351,4 +192,38 @@ func TestPairAsTheReadmeSays(t *testing.T) {
 		p.sh(second, "test -e "+data+"; test ! -e /run/redis-vip; test -e /etc/redis-vip/never-boot-as-master.conf")
 		p.sh(second, "systemctl restart redis-server; redis-cli ping") // redis.conf still has what it includes
 	})
+}
+
+// Three hosts under Sentinel, in the same way. What happens to them then is tested in
+// examples/lab/booted, with the package, too.
+func TestTrioAsTheReadmeSays(t *testing.T) {
+	p := newHosts(t, 3)
+	p.follow("Redis Sentinel", func(step) {})
+	first := p.Booted[0]
+	p.until(40*time.Second, func() error { return p.whole(first) })
+	for _, h := range p.Booted {
+		if value, err := p.redis[h].Get(p.ctx, "here").Result(); value != "before" {
+			t.Errorf("%s has %q, %v", h.Name, value, err)
+		}
+	}
+	p.until(40*time.Second, func() error { // "OK 3 usable Sentinels"
+		if said := p.sh(first, "redis-cli -p 26379 sentinel ckquorum mymaster || true; redis-cli -p 26379 sentinel replicas mymaster | grep -c runid || true"); !strings.HasPrefix(said, "OK 3 usable") || !strings.HasSuffix(said, "2") {
+			return errors.New(said)
+		}
+		return nil
+	})
+	book := p.ledger()
+	p.sh(first, "redis-vip switchover mymaster")
+	var now *booted.Host
+	p.until(30*time.Second, func() error {
+		for _, now = range p.Booted[1:] {
+			if holds, err := now.Holds(vip); err == nil && holds {
+				return p.whole(now)
+			}
+		}
+		return errors.New("the VIP has not moved")
+	})
+	if lost := p.missing(book, now); lost > 0 {
+		t.Errorf("%d acknowledged writes are lost", lost)
+	}
 }
