@@ -88,6 +88,7 @@ func TestRpmOnAnEmptyRoot(t *testing.T) {
 		}
 	}
 	same(t, files, append(sources(t, "/usr/share/zsh/site-functions/_redis-vip"), "/usr/libexec/keepalived/redis-vip",
+		"/usr/share/selinux/packages/redis-vip.cil",
 		"/usr/share/doc/redis-vip/CHANGELOG.md", "/usr/share/doc/redis-vip/Apache-2.0"))
 	if said := rpmRun(t, ctx, h, "--verify", "--nodeps", "redis-vip"); said != "" {
 		t.Errorf("rpm --verify: %s", said)

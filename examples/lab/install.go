@@ -39,7 +39,7 @@ func installCommand() *cli.Command {
 				packages = append(packages, "debootstrap", "systemd-container")
 			}
 			if c.Bool("packages") {
-				packages = append(packages, "lintian", "rpm", "rpmlint", "python3-magic", "cpio", "mandoc", "zsh", "fish", "checkpolicy", "semodule-utils")
+				packages = append(packages, "lintian", "rpm", "rpmlint", "python3-magic", "cpio", "mandoc", "zsh", "fish", "secilc", "man-db")
 			}
 			return install(c.Context)
 		},
