@@ -89,6 +89,7 @@ func TestPairAsTheReadmeSays(t *testing.T) {
 	if value, err := p.redis[second].Get(p.ctx, "here").Result(); value != "before" {
 		t.Errorf("the standby has %q, %v", value, err)
 	}
+	p.lint()
 
 	t.Run("Redis dies", func(t *testing.T) {
 		p.t = t
@@ -212,6 +213,7 @@ func TestTrioAsTheReadmeSays(t *testing.T) {
 		}
 		return nil
 	})
+	p.lint()
 	book := p.ledger()
 	p.sh(first, "redis-vip switchover mymaster")
 	var now *booted.Host

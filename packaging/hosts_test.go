@@ -182,3 +182,15 @@ func (p *hosts) follow(section string, after func(step)) {
 		after(s)
 	}
 }
+
+// lint has nothing to say about hosts that were set up so.
+func (p *hosts) lint() {
+	p.t.Helper()
+	for _, h := range p.Booted {
+		status, err := h.Run(p.ctx, netlab.Command{Args: []string{"redis-vip", "lint", "--strict"}})
+		p.check(err)
+		if status.Code != 0 {
+			p.t.Errorf("%s: redis-vip lint: %d\n%s%s", h.Name, status.Code, status.Stdout, status.Stderr)
+		}
+	}
+}

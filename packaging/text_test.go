@@ -46,6 +46,7 @@ func TestManPagesAreClean(t *testing.T) {
 
 // What the tab key offers, in each shell.
 var completed = map[string][]string{
+	"redis-vip lint ./build":              {"./build"},
 	"redis-vip pre":                       {"preserved"},
 	"redis-vip preserved ":                {"list", "replay", "show"},
 	"redis-vip preserved replay --d":      {"--dry-run"},

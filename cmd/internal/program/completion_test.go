@@ -54,7 +54,7 @@ type command struct {
 	Path      []string // "preserved", "list"
 	Usage     string
 	Options   []option // beyond the common ones
-	Arguments string   // "group", "file", "switch" or ""
+	Arguments string   // "group", "file", "path", "switch" or ""
 	Within    []string // its own commands
 }
 
@@ -82,7 +82,9 @@ func completionTree() (t tree) {
 				one.Arguments = "switch"
 			case strings.Contains(c.ArgsUsage, "GROUP"):
 				one.Arguments = "group"
-			case strings.Contains(c.ArgsUsage, "FILE"):
+			case strings.Contains(c.ArgsUsage, "FILE…"):
+				one.Arguments = "path"
+			case strings.Contains(c.ArgsUsage, "FILE"): // a preserved one
 				one.Arguments = "file"
 			}
 			for _, flag := range c.Flags {

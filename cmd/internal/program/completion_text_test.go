@@ -42,7 +42,8 @@ _redis_vip() {
 	{{- if .Within}} words="{{join .Within}}"
 	{{- else if eq .Arguments "switch"}} words="on off $(_redis_vip_groups)"
 	{{- else if eq .Arguments "group"}} words=$(_redis_vip_groups)
-	{{- else if eq .Arguments "file"}} words=$(_redis_vip_files){{end}} ;;
+	{{- else if eq .Arguments "file"}} words=$(_redis_vip_files)
+	{{- else if eq .Arguments "path"}} words=$(compgen -f -- "$cur"){{end}} ;;
 {{- end}}
 	esac
 	[[ $cur == -* ]] && words=$options
@@ -119,7 +120,8 @@ _redis-vip "$@"
 {{- define "arguments"}}_arguments $_redis_vip_options{{range .Options}} {{template "option" .}}{{end}}
 {{- if eq .Arguments "switch"}} '1::switch:(on off)' '2::group:_redis_vip_groups'{{end}}
 {{- if eq .Arguments "group"}} '1::group:_redis_vip_groups'{{end}}
-{{- if eq .Arguments "file"}} '1:file:_redis_vip_files'{{end}}{{end}}
+{{- if eq .Arguments "file"}} '1:file:_redis_vip_files'{{end}}
+{{- if eq .Arguments "path"}} '*:file:_files'{{end}}{{end}}
 `
 
 const fishCompletion = `# fish completion for redis-vip. It is made from the commands:
@@ -148,6 +150,9 @@ complete -c redis-vip -n '__fish_seen_subcommand_from {{.Name}}' -a 'on off'
 {{- end}}
 {{- if or (eq .Arguments "switch") (eq .Arguments "group")}}
 complete -c redis-vip -n '__fish_seen_subcommand_from {{.Name}}' -a '(__redis_vip_groups)'
+{{- end}}
+{{- if eq .Arguments "path"}}
+complete -c redis-vip -n '__fish_seen_subcommand_from {{.Name}}' -F
 {{- end}}
 {{- if eq .Arguments "file"}}
 complete -c redis-vip -n '__fish_seen_subcommand_from {{.Name}}' -a '(__redis_vip_files)'
