@@ -39,13 +39,17 @@ func TestTrioThousandRuns(t *testing.T) {
 	ctx, trio := start(t, site.Trio, site.Options{})
 	master := holder(t, trio)
 	right := func(n *site.Node) error {
-		list, err := n.AddressList()
+		prefixes, err := n.AddressList()
 		if err != nil {
 			return err
 		}
-		want := []netip.Prefix{n.Addresses[0]}
+		var list []netip.Addr
+		for _, p := range prefixes {
+			list = append(list, p.Addr())
+		}
+		want := []netip.Addr{n.IP()}
 		if n == master {
-			want = append(want, trio.VIP)
+			want = append(want, trio.VIP.Addr())
 		}
 		if !slices.Equal(list, want) {
 			return fmt.Errorf("%s has %v, want %v", n.Name, list, want)
@@ -109,7 +113,7 @@ func TestTrioAnnouncements(t *testing.T) {
 		if status, err := reconfig(ctx, master); err != nil || status.Code != 0 {
 			t.Fatalf("%v %v %s", status, err, status.Stderr)
 		}
-		added, err := addresses.Wait(ctx, func(e netlab.AddressEvent) bool { return e.Added && e.Address == trio.VIP })
+		added, err := addresses.Wait(ctx, func(e netlab.AddressEvent) bool { return e.Added && e.Address.Addr() == trio.VIP.Addr() })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -53,8 +54,15 @@ func (v VIP) Held() (bool, error) {
 // marked deprecated (RFC 4862, section 5.5.4), so that it serves those who
 // connect to it but is not chosen as the source of this host's own connections
 // (RFC 6724, section 5, rule 3), which would break when it moves. keepalived
-// does this only for a /128. With IPv4 the same follows from the address being
-// a secondary one, or a /32.
+// does this only for a /128.
+//
+// IPv4: where the interface has another address in the VIP's subnet, the VIP is
+// added as a /32, as keepalived does without a length. It is then no address of
+// that subnet for the kernel. A secondary one would become the primary, and the
+// source of the host's own connections, for good, when the network's manager takes
+// the host's address away and puts it back (promote_secondaries, which systemd
+// sets): Sentinel would announce itself at the VIP. Where nothing else brings the
+// subnet, the VIP does, with the length given.
 func (v VIP) Add() (changed bool, err error) {
 	if err := v.valid(); err != nil {
 		return false, err
@@ -116,7 +124,9 @@ func (v VIP) add(k kernel, link netlink.Link) (changed bool, err error) {
 	}
 	a := &netlink.Addr{IPNet: ipNet(v.Prefix)}
 	if v.addr().Is4() {
-		a.Scope = v.scope(link, all)
+		if v.covered(link, all) {
+			a.IPNet = ipNet(netip.PrefixFrom(v.addr(), v.addr().BitLen()))
+		}
 		// As ip-address(8) and keepalived: no broadcast address. The subnet's
 		// own address already has it.
 		a.Broadcast = net.IPv4zero
@@ -143,15 +153,12 @@ func (v VIP) add(k kernel, link netlink.Link) (changed bool, err error) {
 	}
 }
 
-// scope returns the scope of the address whose secondary ours becomes, because
-// the kernel refuses one of another scope. Otherwise it is global.
-func (v VIP) scope(link netlink.Link, all []netlink.Addr) int {
-	for _, a := range all {
-		if a.LinkIndex == link.Attrs().Index && subnet(a) == v.Prefix.Masked() {
-			return a.Scope
-		}
-	}
-	return unix.RT_SCOPE_UNIVERSE
+// covered reports whether another address of the interface brings the VIP's subnet, or
+// a larger one.
+func (v VIP) covered(link netlink.Link, all []netlink.Addr) bool {
+	return slices.ContainsFunc(all, func(a netlink.Addr) bool {
+		return a.LinkIndex == link.Attrs().Index && local(a) != v.addr() && subnet(a).Bits() <= v.Prefix.Bits() && subnet(a).Contains(v.addr())
+	})
 }
 
 // clearDuplicate removes the address from link if an earlier duplicate address

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -41,14 +42,18 @@ func TestHeldIsExact(t *testing.T) {
 	equal(t, "addresses", cidrs(t, name), before)
 	changed(t, true)(at("10.0.0.1/24").Add())
 	changed(t, true)(at("10.0.0.10/8").Remove())
-	equal(t, "addresses", cidrs(t, name), []string{"110.0.0.1/24", "10.0.0.100/32", "10.0.0.1/24", "2001:db8::10/64"})
+	equal(t, "addresses", cidrs(t, name), []string{"110.0.0.1/24", "10.0.0.100/32", "10.0.0.1/32", "2001:db8::10/64"})
 }
 
 func TestAddAndRemoveAreIdempotent(t *testing.T) {
 	enter(t)
 	name := iface(t, "192.0.2.1/24", "2001:db8::1/64")
 	before := cidrs(t, name)
-	for _, s := range []string{"192.0.2.4/24", "192.0.2.4/32", "2001:db8::4/64", "2001:db8::4/128"} {
+	for s, as := range map[string]string{
+		"192.0.2.4/24": "192.0.2.4/32", // the subnet is there
+		"192.0.2.4/16": "192.0.2.4/16", // this one is not
+		"192.0.2.4/32": "192.0.2.4/32", "2001:db8::4/64": "2001:db8::4/64", "2001:db8::4/128": "2001:db8::4/128",
+	} {
 		v := at(s)
 		changed(t, false)(v.Remove())
 		changed(t, true)(v.Add())
@@ -56,7 +61,7 @@ func TestAddAndRemoveAreIdempotent(t *testing.T) {
 		held(t, v, true)
 		var found int
 		for _, c := range cidrs(t, name) {
-			if c == s {
+			if c == as {
 				found++
 			}
 		}
@@ -68,16 +73,12 @@ func TestAddAndRemoveAreIdempotent(t *testing.T) {
 	}
 }
 
-// The kernel wants a secondary address to have the scope of its primary one.
-func TestAddToScopedSubnet(t *testing.T) {
+// Where nothing else brings the subnet of the VIP, it does itself.
+func TestAddBringsItsSubnet(t *testing.T) {
 	enter(t)
-	name := iface(t)
-	a, err := netlink.ParseAddr("192.0.2.1/24")
-	must(t, err)
-	a.Scope = unix.RT_SCOPE_LINK
-	must(t, netlink.AddrAdd(link(t, name), a))
-	changed(t, true)(at("192.0.2.4/24").Add())
-	equal(t, "addresses", cidrs(t, name), []string{"192.0.2.1/24", "192.0.2.4/24"})
+	name := iface(t, "192.0.2.1/24")
+	changed(t, true)(on(name, "198.51.100.4/24").Add())
+	equal(t, "addresses", cidrs(t, name), []string{"192.0.2.1/24", "198.51.100.4/24"})
 }
 
 // What is here already is not added a second time with another prefix length
@@ -112,6 +113,28 @@ func TestSourceAddress(t *testing.T) {
 		if src == at(s).Prefix.Addr() {
 			t.Errorf("a connection to %s comes from the VIP %s", dst, src)
 		}
+	}
+}
+
+// A carrier that goes and comes has the network's manager take the host's own address
+// away and put it back. Meanwhile the kernel makes a secondary one of the same subnet the
+// primary (promote_secondaries, which systemd sets), and it would stay that.
+func TestSourceAddressAfterAFlap(t *testing.T) {
+	enter(t)
+	name := iface(t, "192.0.2.1/24")
+	must(t, os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/promote_secondaries", []byte("1"), 0o644))
+	v := at("192.0.2.4/24")
+	changed(t, true)(v.Add())
+	own, err := netlink.ParseAddr("192.0.2.1/24")
+	must(t, err)
+	must(t, netlink.AddrDel(link(t, name), own))
+	held(t, v, true)
+	must(t, netlink.AddrAdd(link(t, name), own))
+	c, err := net.Dial("udp", "192.0.2.9:9")
+	must(t, err)
+	defer c.Close()
+	if src := netip.MustParseAddrPort(c.LocalAddr().String()).Addr(); src == v.Prefix.Addr() {
+		t.Errorf("a connection comes from the VIP %s", src)
 	}
 }
 

@@ -67,7 +67,7 @@ func TestInterfaceBeforeLoopback(t *testing.T) {
 	address(t, "lo", "192.0.2.1/28")
 	name := iface(t, "192.0.2.2/24")
 	changed(t, true)(at("192.0.2.4/24").Add())
-	equal(t, "addresses", cidrs(t, name), []string{"192.0.2.2/24", "192.0.2.4/24"})
+	equal(t, "addresses", cidrs(t, name), []string{"192.0.2.2/24", "192.0.2.4/32"})
 }
 
 func TestInterfacePointToPoint(t *testing.T) {

@@ -53,7 +53,8 @@ var (
 // A VIP is one service address and where it lives.
 type VIP struct {
 	// Prefix is the address and the length of its subnet. The length is used
-	// when the address is added; it is no part of the address's identity.
+	// when the address is added and nothing else there brings the subnet; it is
+	// no part of the address's identity.
 	Prefix netip.Prefix
 
 	// Interface is the name of the interface that carries the address. If

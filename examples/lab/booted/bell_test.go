@@ -38,18 +38,26 @@ func TestTrioBellRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var runs []time.Duration
-	for range 15 {
-		if err := master.RemoveAddress(trio.VIP); err != nil {
-			t.Fatal(err)
+	rounds := func(n int, before func()) []time.Duration {
+		var runs []time.Duration
+		for range n {
+			before()
+			if err := master.RemoveAddress(trio.VIP); err != nil {
+				t.Fatal(err)
+			}
+			runs = append(runs, script(t, ctx, master))
+			if holds, err := master.Holds(trio.VIP.Addr()); err != nil || !holds {
+				t.Fatalf("the script has ended, and the VIP is not here: %v", err)
+			}
 		}
-		runs = append(runs, script(t, ctx, master))
-		if holds, err := master.Holds(trio.VIP.Addr()); err != nil || !holds {
-			t.Fatalf("the script has ended, and the VIP is not here: %v", err)
-		}
+		slices.Sort(runs)
+		return runs
 	}
+	runs := rounds(15, func() {})
+	// The service has just ended, and the bell starts it.
+	cold := rounds(5, func() { output(t, ctx, master.Host, "systemctl", "stop", "redis-vip-reconcile.service") })
+	t.Logf("median %v, with the service to be started", cold[len(cold)/2])
 	t.Log(output(t, ctx, master.Host, "sh", "-c", "systemd-analyze --no-pager security redis-vip-reconcile.service | tail -1"))
-	slices.Sort(runs)
 	t.Logf("median %v, from %v to %v", runs[len(runs)/2], runs[0], runs[len(runs)-1])
 	if median := runs[len(runs)/2]; median > time.Second {
 		t.Errorf("median %v", median)

@@ -32,11 +32,20 @@ func (h *Host) AddAddress(p netip.Prefix) error {
 	})
 }
 
-// RemoveAddress removes an address from the host's eth0.
+// RemoveAddress removes an address from the host's eth0, whatever its prefix length.
 func (h *Host) RemoveAddress(p netip.Prefix) error {
 	link, err := h.links.LinkByName(nic)
 	if err != nil {
 		return err
+	}
+	list, err := h.AddressList()
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.Addr() == p.Addr() {
+			p = a
+		}
 	}
 	if err := h.links.AddrDel(link, address(p)); err != nil {
 		return fmt.Errorf("%s: remove %s: %w", h.Name, p, err)
