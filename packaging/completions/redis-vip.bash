@@ -48,7 +48,7 @@ _redis_vip() {
 	" preserved show") options="$common --json --keys" words=$(_redis_vip_files) ;;
 	" preserved replay") options="$common --json --to --dry-run --force --source" words=$(_redis_vip_files) ;;
 	" contested") options="$common" ;;
-	" reconcile") options="$common --all --quiet" words=$(_redis_vip_groups) ;;
+	" reconcile") options="$common --all --quiet --serve" words=$(_redis_vip_groups) ;;
 	esac
 	[[ $cur == -* ]] && words=$options
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
