@@ -120,6 +120,7 @@ func (c Reconcile) council(ctx context.Context, r *Record) checks.Council {
 	if !found || named != c.Local.Addr() || r.Facts.Role != node.Master {
 		r.Facts = c.Survey(ctx)
 	}
+	r.saw(r.Facts.Node.Facts)
 	r.Facts.VIP = c.held()
 	council.Facts = r.Facts
 	if found {

@@ -31,6 +31,7 @@ func (o Outcome) String() string { return outcomes[o] }
 type Record struct {
 	Event     string // who called, and with which arguments: a hint
 	Goal      checks.Goal
+	Before    node.Role // what the node was at the first look
 	Facts     checks.Facts
 	Verdict   checks.Verdict
 	Course    checks.Course // under Sentinel: what the answers of the Sentinels come to
@@ -64,6 +65,14 @@ func (a Action) String() string {
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// saw keeps the facts of a look; of the first one, the role for good.
+func (r *Record) saw(f node.Facts) {
+	if r.Before == node.NoRole {
+		r.Before = f.Role
+	}
+	r.Facts.Node.Facts = f
+}
 
 func (r *Record) warn(err error) {
 	for _, known := range r.Warnings {

@@ -209,13 +209,14 @@ func (s Settle) goalAt(vip checks.Presence) checks.Goal {
 // look reads the local server's facts into the record, and says what of them
 // stands in the way of changing its role.
 func (s Settle) look(ctx context.Context, r *Record) error {
-	r.Facts.Node.Facts = s.Local.Look(ctx)
+	r.saw(s.Local.Look(ctx))
 	return s.changeable(ctx, r.Facts.Node)
 }
 
 // survey reads the facts of everything.
 func (s Settle) survey(ctx context.Context, r *Record) error {
 	r.Facts = s.Survey(ctx)
+	r.saw(r.Facts.Node.Facts)
 	return s.changeable(ctx, r.Facts.Node)
 }
 

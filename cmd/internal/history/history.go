@@ -27,6 +27,7 @@ type Entry struct {
 	At        time.Time `json:"at"` // when it ended
 	Program   string    `json:"program"`
 	Event     string    `json:"event,omitempty"` // what it was called with
+	VIP       string    `json:"vip,omitempty"`   // here or absent
 	From      string    `json:"from,omitempty"`  // empty: not known
 	To        string    `json:"to"`
 	Reason    string    `json:"reason"`
@@ -104,7 +105,7 @@ func (e Entry) repeats(text []byte) bool {
 	}
 	age := e.At.Sub(last.At)
 	return age >= 0 && age < same && len(e.Preserved) == 0 && len(last.Preserved) == 0 &&
-		e.Program == last.Program && e.Event == last.Event && e.From == last.From && e.To == last.To &&
+		e.Program == last.Program && e.Event == last.Event && e.VIP == last.VIP && e.From == last.From && e.To == last.To &&
 		e.Reason == last.Reason && e.Outcome == last.Outcome
 }
 

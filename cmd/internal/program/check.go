@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"redis-vip/checks"
 	"redis-vip/checks/survey"
+	"redis-vip/cmd/internal/history"
 	"redis-vip/cmd/internal/journal"
 	"redis-vip/hooks"
 
@@ -23,9 +25,11 @@ func checkApp() *cli.App {
 		Flags: common(
 			&cli.StringFlag{Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"}, Usage: "fit only in this `ROLE`: master, replica or any"},
 			&cli.BoolFlag{Name: "heal", EnvVars: []string{"REDIS_VIP_HEAL"}, Usage: "where the role is not what the VIP asks for, start the hook that was missed"},
+			textfileFlag(),
 			&cli.BoolFlag{Name: "settle", Hidden: true},     // what --heal starts
 			&cli.BoolFlag{Name: "guard", Hidden: true},      // see hooks.Guard
 			&cli.StringFlag{Name: "remember", Hidden: true}, // see rememberDetached
+			&cli.StringFlag{Name: "bulletin", Hidden: true}, // see bulletinDetached
 		),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -43,6 +47,9 @@ func checkApp() *cli.App {
 			}
 			if text := c.String("remember"); text != "" {
 				return seat.remember(c.Context, text)
+			}
+			if text := c.String("bulletin"); text != "" {
+				return seat.publish(log, c.String("textfile"), text)
 			}
 			if c.Bool("guard") {
 				return seat.guard(c.Context, log)
@@ -66,6 +73,9 @@ func checkApp() *cli.App {
 					Fenced: seat.fenced(),
 					Guard:  func() error { return detach(c, RedisCheck, "--guard") },
 				},
+				Publish: func(entry *history.Entry, f checks.Facts, v checks.Verdict) error {
+					return seat.bulletinDetached(c, entry, f, v)
+				},
 				Node:     seat.self.String(),
 				Last:     seat.file(".verdict"),
 				Warnings: seat.warnings,
@@ -85,9 +95,10 @@ func refused(log zerolog.Logger, err error) error {
 // Check is one run of redis-check.
 type Check struct {
 	Inspection hooks.Inspection
-	Node       string  // which one it is about
-	Last       string  // file that holds the last verdict: only a change is logged
-	Warnings   []error // about the configuration; logged when they change
+	Publish    func(*history.Entry, checks.Facts, checks.Verdict) error // tells others, and does not wait; nil: nothing has changed
+	Node       string                                                   // which one it is about
+	Last       string                                                   // file that holds the last verdict: only a change is logged
+	Warnings   []error                                                  // about the configuration; logged when they change
 	Log        zerolog.Logger
 	Timeout    time.Duration // of the whole run
 }
@@ -99,25 +110,29 @@ func (c Check) Run(ctx context.Context) error {
 
 	facts, verdict, problems := c.Inspection.Run(ctx)
 	c.Warnings = append(c.Warnings, problems...)
-	c.tell(facts, verdict)
+	entry := c.tell(facts, verdict)
+	if err := c.Publish(entry, facts, verdict); err != nil {
+		c.Log.Warn().Err(err).Msg("what was seen cannot be written down for others")
+	}
 	if !verdict.Fit {
 		return errUnfit
 	}
 	return nil
 }
 
-// tell logs a verdict that differs from the last one, and remembers it.
-func (c Check) tell(facts checks.Facts, verdict checks.Verdict) {
-	now := verdict.Reason.String()
-	if verdict.Drift {
-		now += " drift"
-	}
+// tell logs a verdict that differs from the last one, and remembers it. It is an entry
+// of the history if it differs not only in the warnings.
+func (c Check) tell(facts checks.Facts, verdict checks.Verdict) (entry *history.Entry) {
+	now := state(verdict)
 	if len(c.Warnings) > 0 {
 		now += "\n" + oneLine(c.Warnings)
 	}
 	before, err := survey.Read(c.Last)
 	if err == nil && string(before) == now {
-		return
+		return nil
+	}
+	if last, _, _ := strings.Cut(string(before), "\n"); err == nil && last != state(verdict) || errors.Is(err, fs.ErrNotExist) {
+		entry = turned(last, facts, verdict, time.Now())
 	}
 	if werr := survey.Replace(c.Last, []byte(now), false); werr != nil {
 		err = werr
@@ -146,4 +161,5 @@ func (c Check) tell(facts checks.Facts, verdict checks.Verdict) {
 		event.Str("memory", fmt.Sprintf("cannot keep the last verdict, so every run is logged: %v", err))
 	}
 	event.Msg(verdict.Reason.Sentence())
+	return entry
 }

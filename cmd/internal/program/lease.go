@@ -8,6 +8,7 @@ import (
 	"redis-vip/checks/clock"
 	"redis-vip/checks/node"
 	"redis-vip/checks/survey"
+	"redis-vip/cmd/internal/history"
 	"redis-vip/hooks"
 	"redis-vip/hooks/lease"
 
@@ -67,6 +68,9 @@ func (s seat) guard(ctx context.Context, log zerolog.Logger) error {
 	return hooks.Guard{
 		Survey: s.serving().Brief, Local: s.local(), Left: s.lease().Left, Fenced: s.fenced(),
 		Group: s.lock(), Alone: hooks.Lock{Path: s.file(".guard.lock")}, Clock: clock.Wall{}, Every: guardEvery,
-		Say: func(event string) { log.Warn().Str("group", s.Name).Msg(event) },
+		Say: func(event string) {
+			log.Warn().Str("group", s.Name).Msg(event)
+			s.tellAll(log, "", bulletin{Entry: &history.Entry{At: time.Now(), Program: string(RedisCheck), Event: event, To: "master", Reason: "lease"}})
+		},
 	}.Run(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/cmd/internal/history"
 	"redis-vip/cmd/internal/journal"
 	"redis-vip/hooks"
 
@@ -48,6 +49,7 @@ func notifyApp(name Name) *cli.App {
 func notify(ctx context.Context, log zerolog.Logger, seat seat, settle hooks.Settle) error {
 	return Notify{
 		Settle:   settle,
+		History:  seat.history(),
 		Warnings: seat.warnings,
 		Log:      log.With().Str("group", seat.Name).Logger(),
 		Timeout:  seat.HookTimeout,
@@ -57,6 +59,7 @@ func notify(ctx context.Context, log zerolog.Logger, seat seat, settle hooks.Set
 // Notify is one run of notify-master or notify-backup.
 type Notify struct {
 	Settle   hooks.Settle
+	History  history.Log
 	Warnings []error // about the configuration
 	Log      zerolog.Logger
 	Timeout  time.Duration // of the whole run, less what a preservation takes
@@ -73,12 +76,18 @@ func (n Notify) Run(ctx context.Context) error {
 
 	record := n.Settle.Run(ctx)
 	record.Warnings = append(record.Warnings, n.Warnings...)
-	return write(n.Log, record)
+	return write(n.Log, n.History, record)
 }
 
-// write logs the record of a hook: the one line it leaves behind.
-func write(log zerolog.Logger, record *hooks.Record) error {
+// write logs the record of a hook: the one line it leaves behind. A run that did
+// something is also an entry of the history.
+func write(log zerolog.Logger, past history.Log, record *hooks.Record) error {
 	log.WithLevel(record.Level()).EmbedObject(record).Msg(record.Message())
+	if record.Outcome != hooks.AlreadyRunning {
+		if err := past.Append(done(record, time.Now())); err != nil {
+			log.Warn().Err(err).Msg("the history lacks this run")
+		}
+	}
 	if record.Outcome == hooks.Failed {
 		return errFailed
 	}

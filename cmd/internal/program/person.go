@@ -12,6 +12,7 @@ func personApp() *cli.App {
 		Commands: []*cli.Command{
 			explainCommand(),
 			lintCommand(),
+			historyCommand(),
 			switchoverCommand(),
 			maintenanceCommand(),
 			preservedCommand(),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"redis-vip/checks"
 	"redis-vip/checks/survey"
 	"redis-vip/cmd/internal/config"
+	"redis-vip/cmd/internal/history"
 	"redis-vip/cmd/internal/journal"
 	"redis-vip/hooks"
 	"redis-vip/hooks/preserve"
@@ -89,6 +91,7 @@ func reconcileCommand() *cli.Command {
 			&cli.BoolFlag{Name: "all", Usage: "every group that has sentinels"},
 			&cli.BoolFlag{Name: "quiet", Usage: "log only what has changed"},
 			&cli.BoolFlag{Name: "serve", Usage: "go on, every 2 s and for each ring at the socket that systemd passes; for redis-vip-reconcile.service"},
+			textfileFlag(),
 		),
 		Action: func(c *cli.Context) error {
 			log := journal.Open(string(SentinelReconfig), journal.Options{})
@@ -155,9 +158,15 @@ func reconcile(c *cli.Context, log zerolog.Logger, event string, quiet bool, gro
 			}
 		}
 	}
+	textfile := c.String("textfile")
+	if len(names) > 1 && strings.HasSuffix(textfile, ".prom") {
+		textfile = filepath.Dir(textfile) // one file for each
+	}
 	failures := make(chan error)
 	for _, name := range names {
-		go func() { failures <- reconcileOne(c, log.With().Str("group", name).Logger(), event, quiet, name) }()
+		go func() {
+			failures <- reconcileOne(c, log.With().Str("group", name).Logger(), event, quiet, textfile, name)
+		}()
 	}
 	var failed error
 	for range names {
@@ -166,7 +175,7 @@ func reconcile(c *cli.Context, log zerolog.Logger, event string, quiet bool, gro
 	return failed
 }
 
-func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, group string) error {
+func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, textfile, group string) error {
 	o := overrides(c)
 	o.Group = group
 	seat, err := sit(o, false)
@@ -206,6 +215,8 @@ func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, 
 			FenceIn:  seat.FenceAfter,
 			Patience: sentinelPatience,
 		},
+		Publish: func(r *hooks.Record) { seat.exposeRun(log, textfile, r) },
+		History: seat.history(),
 		Repeat:  func() error { return detach(c, SentinelReconfig, "--announce", group) },
 		Last:    seat.file(".course"),
 		Quiet:   quiet,
@@ -225,6 +236,8 @@ const sentinelSave = 8 * time.Second
 // Reconfig is one run of sentinel-reconfig.
 type Reconfig struct {
 	Reconcile hooks.Reconcile
+	Publish   func(*hooks.Record) // for node_exporter
+	History   history.Log
 	Repeat    func() error // starts the later announcements, and does not wait for them
 	Last      string       // file that holds what the last run came to
 	Quiet     bool         // log only what differs from that
@@ -246,6 +259,7 @@ func (c Reconfig) Run(ctx context.Context) error {
 			c.Log.Warn().Err(err).Msg("the VIP is announced only once")
 		}
 	}
+	defer c.Publish(record)
 	// After a change, the first run that finds nothing to do says once how it is now.
 	now := fmt.Sprint(record.Outcome, record.Err, record.Why, record.Warnings, len(record.Actions) > 0)
 	before, _ := survey.Read(c.Last)
@@ -256,7 +270,7 @@ func (c Reconfig) Run(ctx context.Context) error {
 		return nil
 	}
 	survey.Replace(c.Last, []byte(now), false) // lost, it costs a line in the log
-	return write(c.Log, record)
+	return write(c.Log, c.History, record)
 }
 
 // announce repeats the announcements of a group's VIPs for as long as a neighbour
