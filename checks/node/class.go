@@ -53,12 +53,12 @@ func (c Class) Answers() bool { return c >= Loading }
 
 // sentences say to a person what the server does.
 var sentences = [...]string{
-	Unknown: "was not looked at", Refused: "refuses connections: no Redis runs there",
-	Unreachable: "cannot be reached", Timeout: "does not answer in time: it hangs, or is cut off",
+	Unknown: "was not looked at", Refused: "refuses connections (no Redis runs there)",
+	Unreachable: "cannot be reached", Timeout: "does not answer in time (it hangs, or is cut off)",
 	Closed: "closes the connection before it answers", Untrusted: "fails the TLS handshake",
 	Garbage: "does not speak Redis", Loading: "is loading its data set", Busy: "is busy with a script",
 	Misconf: "cannot save, and refuses writes", MasterDown: "refuses to show stale data",
-	NoAuth: "refuses our password, or wants one", NoPerm: "does not let our user ask",
+	NoAuth: "wants a password, or another one", NoPerm: "does not let our ACL user ask",
 	Protected: "is in protected mode, and answers only on its own host", MaxClients: "has no connection left",
 	Alive: "answers",
 }

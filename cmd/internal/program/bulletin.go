@@ -123,13 +123,7 @@ func (s seat) expose(place string, list metrics.List) error {
 	}
 	files, failed := store(s.Group).List()
 	if failed == nil {
-		waiting := 0
-		for _, f := range files {
-			if f.Replayed == nil || !f.Replayed.Done {
-				waiting++
-			}
-		}
-		list.Set(metrics.Waiting, float64(waiting))
+		list.Set(metrics.Waiting, float64(waiting(files)))
 	}
 	entries, err := s.history().Read()
 	if n := len(entries); n > 0 {

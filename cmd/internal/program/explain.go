@@ -2,15 +2,21 @@ package program
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
-	"text/tabwriter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"redis-vip/checks"
-	"redis-vip/checks/node"
+	"redis-vip/checks/clock"
+	"redis-vip/cmd/internal/screen"
+	"redis-vip/hooks"
 
 	"github.com/urfave/cli/v2"
 )
@@ -18,7 +24,7 @@ import (
 func explainCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "explain",
-		Usage: "show what redis-check sees here, and why it says what it says",
+		Usage: "show what redis-check sees here, why it says what it says, and what to do",
 		Flags: common(
 			&cli.StringFlag{Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"}, Usage: "judge as for this `ROLE`: master, replica or any"},
 			&cli.BoolFlag{Name: "json", Usage: "for programs"},
@@ -34,34 +40,44 @@ func explainCommand() *cli.Command {
 			}
 			policy := seat.policy()
 			policy.Expect = expect
-			return Explain{
-				Group: seat.Name, VIPs: seat.VIPs, Survey: seat.survey().Full, Policy: policy,
+			e := Explain{
+				Group: seat.Name, VIPs: seat.VIPs, Survey: seat.survey().Full, Policy: policy, Condition: seat.condition,
 				Out: c.App.Writer, JSON: c.Bool("json"), Timeout: seat.Timeout,
-			}.Run(c.Context)
+			}
+			if len(seat.Sentinels) > 0 {
+				e.Convene, e.FenceIn = seat.convene, seat.FenceAfter
+			}
+			return e.Run(c.Context)
 		},
 	}
 }
 
 // Explain shows the facts and each rule's answer to them.
 type Explain struct {
-	Group   string
-	VIPs    []netip.Prefix
-	Survey  func(context.Context) checks.Facts
-	Policy  checks.Policy
-	Out     io.Writer
-	JSON    bool
-	Timeout time.Duration
+	Group     string
+	VIPs      []netip.Prefix
+	Survey    func(context.Context) checks.Facts
+	Convene   func(context.Context) (answers []checks.Answer, silence time.Duration) // nil: not under Sentinel
+	FenceIn   time.Duration
+	Policy    checks.Policy
+	Condition func() condition
+	Out       io.Writer
+	JSON      bool
+	Timeout   time.Duration
 }
 
 // report is what explain prints.
 type report struct {
-	Group   string         `json:"group"`
-	VIPs    []netip.Prefix `json:"vips"`
-	Facts   checks.Facts   `json:"facts"`
-	Policy  checks.Policy  `json:"policy"`
-	Rules   []reportRule   `json:"rules"`
-	Verdict checks.Verdict `json:"verdict"`
-	Because string         `json:"because"`
+	Group     string         `json:"group"`
+	VIPs      []netip.Prefix `json:"vips"`
+	Facts     checks.Facts   `json:"facts"`
+	Policy    checks.Policy  `json:"policy"`
+	Sentinels *council       `json:"sentinels,omitempty"`
+	Rules     []reportRule   `json:"rules"`
+	Verdict   checks.Verdict `json:"verdict"`
+	Because   string         `json:"because"`
+	Remedy    string         `json:"remedy,omitempty"`
+	condition
 }
 
 type reportRule struct {
@@ -69,14 +85,45 @@ type reportRule struct {
 	Answer checks.Reason `json:"answer"`
 }
 
+// condition is what else is so on this host.
+type condition struct {
+	Maintenance bool     `json:"maintenance"`
+	Fenced      bool     `json:"fenced"` // writers wait
+	Waiting     int      `json:"preserved_waiting"`
+	Problems    []string `json:"problems,omitempty"` // what could not be seen, or stands wrong in the configuration
+}
+
+// council is what the Sentinels say.
+type council struct {
+	Answers []vote         `json:"answers"`
+	Master  netip.AddrPort `json:"master,omitzero"` // whom the majority names
+	Course  checks.Course  `json:"course"`
+	Why     string         `json:"why,omitempty"`
+}
+
+type vote struct {
+	Sentinel netip.AddrPort `json:"sentinel"`
+	Master   netip.AddrPort `json:"master,omitzero"`
+	Failover bool           `json:"failover,omitempty"`
+	Problem  string         `json:"problem,omitempty"`
+}
+
 // Run looks at all nodes at once and prints what it saw. It fails only if it
 // cannot print: an unfit node is explained like any other.
 func (e Explain) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
+	c := checks.Council{FenceIn: e.FenceIn}
+	convened := clock.Wall{}.Go(func() {
+		if e.Convene != nil {
+			c.Answers, c.Silence = e.Convene(ctx)
+		}
+	})
 	facts := e.Survey(ctx)
-	r := report{Group: e.Group, VIPs: e.VIPs, Facts: facts, Policy: e.Policy, Verdict: checks.Judge(facts, e.Policy)}
-	r.Because = r.Verdict.Reason.Sentence()
+	convened()
+
+	r := report{Group: e.Group, VIPs: e.VIPs, Facts: facts, Policy: e.Policy, Verdict: checks.Judge(facts, e.Policy), condition: e.Condition()}
+	r.Because, r.Remedy = r.Verdict.Reason.Sentence(), r.Verdict.Remedy()
 	for _, rule := range checks.Rules {
 		answer := rule.Ask(facts, e.Policy)
 		r.Rules = append(r.Rules, reportRule{rule.Name, answer})
@@ -84,96 +131,63 @@ func (e Explain) Run(ctx context.Context) error {
 			break
 		}
 	}
+	if e.Convene != nil {
+		c.Facts = facts
+		r.Sentinels = heard(c, c.Resolve(e.Policy))
+	}
 	if e.JSON {
-		encoder := json.NewEncoder(e.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
+		return printJSON(e.Out, r)
 	}
-	return r.print(e.Out)
+	return r.print(screen.New(e.Out))
 }
 
-// holder says who has the lease.
-func (r report) holder(l checks.Lease) string {
-	switch {
-	case l.Mine:
-		return fmt.Sprintf("this node has it, for %.1f s more", l.Left.Seconds())
-	case l.Other != "":
-		return fmt.Sprintf("%s has it, and renewed it %.1f s ago", l.Other, l.Age.Seconds())
-	default:
-		return "nobody has it"
+func heard(c checks.Council, to checks.Resolution) *council {
+	said := &council{Master: to.Master, Course: to.Course}
+	if to.Why != nil {
+		said.Why = oneLine([]error{to.Why})
 	}
+	for _, a := range c.Answers {
+		v := vote{Sentinel: a.Sentinel, Master: a.Master, Failover: a.Failover}
+		if a.Err != nil {
+			v.Problem = oneLine([]error{a.Err})
+		}
+		said.Answers = append(said.Answers, v)
+	}
+	return said
 }
 
-// votes says whether this node may take writes, or could.
-func (r report) votes() string {
-	switch f := r.Facts; {
-	case f.Role == node.Master && f.Entitled():
-		return "this node has two of three, and may take writes"
-	case f.Role == node.Master:
-		return "this node has one of three, and must not take writes"
-	case f.Succeeds():
-		return "the other node is no master: with this one's own, that is two of three"
-	case f.Lease.Other == "" && f.Lease.Majority():
-		return "the lease is free: with this node's own, that would be two of three"
-	default:
-		return "this node has one of three, and cannot become the master unless the old one hands over"
+// convene asks all Sentinels, and for how long no majority of them was reached.
+func (s seat) convene(ctx context.Context) ([]checks.Answer, time.Duration) {
+	var silence time.Duration
+	if at, known := (stamp{s.file(".majority")}).Get(); known {
+		silence = max(clock.Wall{}.Boot()-at, 0)
 	}
+	return hooks.Convene(ctx, s.Name, netip.AddrPort{}, s.sentinels(), s.sentinel), silence
 }
 
-func (r report) print(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "NODE\tROLE\tSTATE\tFOLLOWS\tLINK\tOFFSET\tKEYS\n")
-	for i, n := range append([]checks.Node{r.Facts.Node}, r.Facts.Peers...) {
-		name, follows, link := n.Addr.String(), "-", "-"
-		if i == 0 {
-			name += " (here)"
+// condition looks at what lies on this host. What this user may not read is said: an
+// absent file means something else.
+func (s seat) condition() (c condition) {
+	for _, warning := range s.warnings {
+		c.Problems = append(c.Problems, oneLine([]error{warning}))
+	}
+	var unseen []string
+	for _, path := range []string{s.RunDir, s.StateDir, s.memory()} {
+		if file, err := os.Open(path); err == nil {
+			file.Close()
+		} else if errors.Is(err, fs.ErrPermission) && !slices.Contains(unseen, filepath.Dir(path)) {
+			unseen = append(unseen, path)
 		}
-		if n.Role == node.Replica {
-			follows, link = fmt.Sprintf("%s:%d", n.Upstream.Host, n.Upstream.Port), n.Upstream.Link()
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%d\n", name, n.Role, n.Class, follows, link, n.Offset, n.Keys)
 	}
-	table.Flush()
-
-	fmt.Fprintf(out, "\nVIP %v of group %s: %s", r.VIPs, r.Group, r.Facts.VIP)
-	if r.Verdict.Goal != checks.NoGoal {
-		fmt.Fprintf(out, ", so this node should be a %s", r.Verdict.Goal)
+	if len(unseen) > 0 {
+		c.Problems = append(c.Problems, fmt.Sprintf("this user may not read %s: what lies there is left out here, and the verdict may differ from redis-check's: run it as root", strings.Join(unseen, " and ")))
 	}
-	fmt.Fprintf(out, "\n")
-	if r.Facts.Gateway != checks.NoGateway {
-		fmt.Fprintf(out, "gateway: %s\n", r.Facts.Gateway)
+	c.Maintenance, _ = s.flag().Raised() // without the flag, there is none
+	c.Fenced = s.fenced().IsSet()
+	files, err := store(s.Group).List()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		c.Problems = append(c.Problems, oneLine([]error{err}))
 	}
-	if l := r.Facts.Lease; l.Witnesses > 0 {
-		fmt.Fprintf(out, "lease: %s; %d of %d witnesses answer", r.holder(l), l.Reached, l.Witnesses)
-		if l.Problem != "" {
-			fmt.Fprintf(out, " (%s)", l.Problem)
-		}
-		fmt.Fprintf(out, "\nvotes: %s\n", r.votes())
-	}
-	if m := r.Facts.Memory; m.Role != node.NoRole {
-		fmt.Fprintf(out, "this node remembers: %s, offset %d, %d keys, at %s", m.Role, m.Offset, m.Keys, m.At.Format(time.DateTime))
-		if m.Role == node.Master && m.Online {
-			fmt.Fprintf(out, ", with a replica that may have succeeded it")
-		}
-		fmt.Fprintln(out)
-	}
-	fmt.Fprintln(out)
-	for _, rule := range r.Rules {
-		answer := "no objection"
-		if rule.Answer != checks.Undecided {
-			answer = rule.Answer.String()
-		}
-		fmt.Fprintf(table, "rule %s\t%s\n", rule.Name, answer)
-	}
-	table.Flush()
-
-	word := "UNFIT"
-	if r.Verdict.Fit {
-		word = "FIT"
-	}
-	_, err := fmt.Fprintf(out, "\n%s (%s): %s\n", word, r.Verdict.Reason, r.Because)
-	if err == nil && r.Verdict.Drift {
-		_, err = fmt.Fprintf(out, "DRIFT: it is a %s.\n", r.Facts.Role)
-	}
-	return err
+	c.Waiting = waiting(files)
+	return c
 }

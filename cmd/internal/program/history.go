@@ -83,6 +83,9 @@ func printHistory(s *screen.Screen, entries []history.Entry) error {
 		if e.MS > 0 {
 			took = fmt.Sprintf("%.0f ms", e.MS)
 		}
+		if e.MS >= 1000 {
+			took = fmt.Sprintf("%.1f s", e.MS/1000)
+		}
 		table.Row(screen.Cell{Text: at.Format("15:04:05.000")}, screen.Cell{Text: e.Program},
 			screen.Cell{Text: change, Colour: colour}, screen.Cell{Text: e.Reason}, screen.Cell{Text: took})
 		for _, line := range details(e) {

@@ -82,6 +82,16 @@ func listPreserved(c *cli.Context) error {
 	return table.Flush()
 }
 
+// waiting counts the files that were not replayed to their end.
+func waiting(files []preserve.File) (n int) {
+	for _, f := range files {
+		if f.Replayed == nil || !f.Replayed.Done {
+			n++
+		}
+	}
+	return n
+}
+
 func replayed(r *preserve.Replayed) string {
 	switch {
 	case r == nil:
