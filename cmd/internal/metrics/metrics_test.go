@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"redis-vip/checks"
 	"redis-vip/checks/node"
+	"redis-vip/checks/node/nodetest"
 	"redis-vip/cmd/internal/metrics"
 
 	dto "github.com/prometheus/client_model/go"
@@ -153,6 +155,27 @@ func TestConventions(t *testing.T) {
 				t.Errorf("%s is %v", n, m.GetGauge().GetValue())
 			}
 		}
+	}
+}
+
+// What Prometheus's own tool thinks of all of them together.
+func TestPromtool(t *testing.T) {
+	if _, err := exec.LookPath("promtool"); err != nil {
+		nodetest.Skip(t, "needs promtool, of Debian's package prometheus; .ci/run gets it")
+	}
+	list := metrics.Of(master(), checks.Verdict{}, seen)
+	list.Set(metrics.LinkUp, 1)
+	list.Set(metrics.LastIO, 2)
+	list.Set(metrics.Fenced, 0)
+	list.Set(metrics.Waiting, 0)
+	list.Set(metrics.Reconciled, 1)
+	list.Info(metrics.Course, "course", "serve")
+	list.Info(metrics.Build, "version", "1")
+	list.Time(metrics.Transition, seen)
+	cmd := exec.Command("promtool", "check", "metrics")
+	cmd.Stdin = bytes.NewReader(list.Text("mymaster", self.String()))
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
