@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,20 @@ func done(r *hooks.Record, now time.Time) history.Entry {
 		e.Note = oneLine(why)
 	}
 	return e
+}
+
+// remark puts into the history what a person asked for, and what came of it.
+func (s seat) remark(c *cli.Context, start time.Time, err error) {
+	e := history.Entry{
+		At: time.Now(), Program: string(RedisVIP), Event: strings.Join(append([]string{c.Command.Name}, c.Args().Slice()...), " "),
+		VIP: place(s.where()), To: hooks.Done.String(), Reason: "asked", Outcome: hooks.Done.String(), MS: milliseconds(time.Since(start)),
+	}
+	if err != nil {
+		e.To, e.Outcome, e.Note = hooks.Failed.String(), hooks.Failed.String(), oneLine([]error{err})
+	}
+	if err := s.history().Append(e); err != nil {
+		fmt.Fprintf(c.App.ErrWriter, "the history lacks this: %v\n", err)
+	}
 }
 
 func place(p checks.Presence) string {

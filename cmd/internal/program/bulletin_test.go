@@ -197,6 +197,33 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// What a person does is in it as well.
+func TestHistoryOfAPerson(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"--nodes", "127.0.0.1", "--vips", "127.9.9.9"}
+	flag := filepath.Join(dir, "default.maintenance")
+	run(t, dir, "redis-vip", append(append([]string{"maintenance"}, args...), "on")...)
+	if err := os.WriteFile(flag, []byte("0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"on", "", "off"} {
+		command := append([]string{"maintenance"}, args...)
+		if word != "" {
+			command = append(command, word)
+		}
+		if code, out := run(t, dir, "redis-vip", command...); code != 0 {
+			t.Fatalf("%v: exit %d: %s", command, code, out)
+		}
+	}
+	var got []string
+	for _, e := range past(t, dir) {
+		got = append(got, e.Program+" "+e.Event+": "+e.Outcome)
+	}
+	if want := "redis-vip maintenance on: failed, redis-vip maintenance on: done, redis-vip maintenance off: done"; strings.Join(got, ", ") != want {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestHistoryCommand(t *testing.T) {
 	dir := t.TempDir()
 	l := history.Log{Path: filepath.Join(dir, "default.history")}

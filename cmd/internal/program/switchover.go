@@ -27,10 +27,13 @@ func switchoverCommand() *cli.Command {
 		Usage:     "move the VIP and the master to another node, losing nothing; of a pair, run it where the VIP is",
 		ArgsUsage: "GROUP",
 		Flags:     common(&cli.BoolFlag{Name: "dry-run", Usage: "only check whether it could succeed"}),
-		Action: func(c *cli.Context) error {
+		Action: func(c *cli.Context) (err error) {
 			seat, err := named(c)
 			if err != nil {
 				return err
+			}
+			if !c.Bool("dry-run") {
+				defer func(start time.Time) { seat.remark(c, start, err) }(time.Now())
 			}
 			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
@@ -112,7 +115,7 @@ func maintenanceCommand() *cli.Command {
 		Usage:     "take this host out of service, or put it back; shows which, without an argument",
 		ArgsUsage: "[on|off] [GROUP]",
 		Flags:     common(),
-		Action: func(c *cli.Context) error {
+		Action: func(c *cli.Context) (err error) {
 			if c.NArg() > 2 {
 				return usage("maintenance: say on or off, and the group")
 			}
@@ -123,6 +126,9 @@ func maintenanceCommand() *cli.Command {
 			seat, err := sit(o, false)
 			if err != nil {
 				return err
+			}
+			if c.Args().Present() {
+				defer func(start time.Time) { seat.remark(c, start, err) }(time.Now())
 			}
 			switch word := c.Args().First(); {
 			case !slices.Contains([]string{"", "on", "off"}, word):
