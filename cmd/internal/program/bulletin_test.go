@@ -125,6 +125,34 @@ func TestTextfile(t *testing.T) {
 	}
 }
 
+// Under Sentinel the timer's run writes them: a file for each group. Here the master is
+// said to be elsewhere, so that nothing is changed.
+func TestTextfileUnderSentinel(t *testing.T) {
+	groups := []string{"orders", "sessions"}
+	sentinel := nodetest.Sentinel(t, "sentinel monitor orders 127.0.0.2 7 1", "sentinel monitor sessions 127.0.0.2 8 1")
+	dir, folder := t.TempDir(), t.TempDir()
+	file := filepath.Join(dir, "redis-vip.toml")
+	var text strings.Builder
+	for i, group := range groups {
+		replica := nodetest.Redis(t)
+		replica.Do("REPLICAOF", "127.0.0.2", 7+i)
+		fmt.Fprintf(&text, "[group.%s]\nvips = [\"127.9.9.%d/32\"]\nnodes = [%q, \"127.0.0.2:%d\"]\nsentinels = [%q]\n", group, 8+i, replica.Addr, 7+i, sentinel.Addr)
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out := run(t, dir, "redis-vip", "reconcile", "--config", file, "--all", "--quiet", "--textfile", filepath.Join(folder, "all.prom"))
+	if code != 0 {
+		t.Fatalf("exit %d: %s: %v", code, out, logged(t, dir))
+	}
+	for _, group := range groups {
+		got, err := values(filepath.Join(folder, "redis-vip-"+group+".prom"))
+		if err != nil || got["redis_vip_course_info yield"] != 1 || got["redis_vip_reconcile_success"] != 1 || got["redis_vip_role replica"] != 1 || got["redis_vip_vip_here"] != 0 {
+			t.Errorf("%s: %v, %v", group, err, got)
+		}
+	}
+}
+
 // Where the metrics cannot be written, the verdict is the same, and the log says it
 // once.
 func TestTextfileThatCannotBeWritten(t *testing.T) {
