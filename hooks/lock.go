@@ -126,7 +126,7 @@ func open(path string) (*os.File, error) {
 func remedyFolder(path string) error {
 	folder := filepath.Dir(path)
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("make the folder: install -d -o redis-vip -g redis -m 0770 %s", folder)
+		return fmt.Errorf("make the folder: install -d -o redis-vip -g redis -m 0771 %s", folder)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"redis-vip/cmd/internal/config"
@@ -108,11 +107,11 @@ func details(e history.Entry) (lines []string) {
 	if e.Outcome == "failed" {
 		first = append(first, "FAILED")
 	}
+	if e.Note != "" {
+		first = append(first, e.Note)
+	}
 	if len(first) > 0 {
 		lines = append(lines, strings.Join(first, "; "))
 	}
-	if e.Note != "" {
-		lines = append(lines, e.Note)
-	}
-	return slices.Concat(lines, e.Preserved)
+	return append(lines, e.Preserved...)
 }

@@ -129,7 +129,7 @@ func (s *Stage) powerOff(ctx context.Context, n *site.Node) error {
 	}
 	s.off[n] = true
 	const run = "/run/redis-vip"
-	return errors.Join(n.Remove(run), n.WriteFile(netlab.File{Path: run, Mode: fs.ModeDir | 0o770, Owner: "redis-vip", Group: "redis"}))
+	return errors.Join(n.Remove(run), n.WriteFile(netlab.File{Path: run, Mode: fs.ModeDir | 0o771, Owner: "redis-vip", Group: "redis"}))
 }
 
 // powerOn boots a host: its network and its daemons.

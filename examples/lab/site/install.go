@@ -42,7 +42,7 @@ func (n *Node) install(o Options, from source, guard func(*Node, source) error) 
 	if err := n.AddUser("redis-vip", "/var/lib/redis-vip"); err != nil {
 		return err
 	}
-	for path, mode := range map[string]fs.FileMode{"/run/redis-vip": 0o770, "/var/lib/redis-vip": 0o750} {
+	for path, mode := range map[string]fs.FileMode{"/run/redis-vip": 0o771, "/var/lib/redis-vip": 0o750} {
 		if err := n.WriteFile(netlab.File{Path: path, Mode: dir | mode, Owner: "redis-vip", Group: "redis"}); err != nil {
 			return err
 		}
