@@ -3,21 +3,11 @@ package program
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
 
 	"redis-vip/checks/lint"
-
-	"golang.org/x/term"
-)
-
-// Colours of a terminal.
-const (
-	plain  = "\x1b[0m"
-	bold   = "\x1b[1m"
-	red    = "\x1b[1;31m"
-	purple = "\x1b[1;35m"
+	"redis-vip/cmd/internal/screen"
 )
 
 // lintWidth is where lines are folded.
@@ -32,7 +22,7 @@ func (l *Lint) print(findings []lint.Finding) error {
 	if l.JSON {
 		return printJSON(l.Out, append([]lint.Finding{}, findings...)) // [], not null
 	}
-	paint := painter(l.Out)
+	paint := screen.New(l.Out).Paint
 	var text strings.Builder
 	errors, said := 0, map[string]bool{}
 	for _, f := range findings {
@@ -40,12 +30,12 @@ func (l *Lint) print(findings []lint.Finding) error {
 		if f.Line > 0 {
 			place = fmt.Sprintf("%s:%d", f.File, f.Line)
 		}
-		colour := purple
+		colour := screen.Yellow
 		if f.Severity == lint.Error {
-			colour = red
+			colour = screen.Red
 			errors++
 		}
-		fmt.Fprintf(&text, "%s %s %s [%s]\n", paint(bold, place+":"), paint(colour, f.Severity.String()+":"), f.Message, f.Rule)
+		fmt.Fprintf(&text, "%s %s %s [%s]\n", paint(screen.Bold, place+":"), paint(colour, f.Severity.String()+":"), f.Message, f.Rule)
 		if !said[f.Why] { // once is enough
 			indent(&text, "    ", f.Why)
 			said[f.Why] = true
@@ -77,14 +67,4 @@ func indent(text *strings.Builder, margin, sentence string) {
 		line += word + " "
 	}
 	text.WriteString(strings.TrimRight(line, " ") + "\n")
-}
-
-// painter colours words, on a terminal only, and where nobody asked for none
-// (no-color.org).
-func painter(out io.Writer) func(colour, text string) string {
-	file, ok := out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) || os.Getenv("NO_COLOR") != "" {
-		return func(_, text string) string { return text }
-	}
-	return func(colour, text string) string { return colour + text + plain }
 }
