@@ -109,6 +109,30 @@ func TestExplainWithoutRights(t *testing.T) {
 	}
 }
 
+// With a witness it says who has the lease, and what the votes come to.
+func TestExplainVotes(t *testing.T) {
+	master, replica, witness := nodetest.Redis(t), nodetest.Redis(t), nodetest.Redis(t)
+	replica.Follow(master)
+	dir := t.TempDir()
+	at := func(s *nodetest.Server, vip string) []string {
+		return []string{"--nodes", master.Addr.String() + "," + replica.Addr.String(), "--node", s.Addr.String(), "--vips", vip, "--witnesses", witness.Addr.String()}
+	}
+	const here, absent = "::1/128", "127.9.9.9/32"
+	contains(t, explain(t, dir, at(replica, absent)...), "Lease nobody has it; 1 of 1 witnesses answer", "Votes the lease is free")
+	nodetest.Eventually(t, "the lease", func() error { // a witness that has just come up grants none
+		if code, out := run(t, dir, "redis-check", at(master, here)...); code != 0 { // which claims it
+			t.Fatalf("exit %d: %s", code, out)
+		}
+		if out := explain(t, dir, at(master, here)...); !strings.Contains(flat(out), "Lease this node has it, for") {
+			return errors.New(out)
+		}
+		return nil
+	})
+	witness.Kill()
+	contains(t, explain(t, dir, at(master, here)...), "Lease nobody knows who has it; 0 of 1 witnesses answer: ",
+		"Votes this node has two of three, and may take writes") // the other one is its replica
+}
+
 // Under Sentinel it says whom they name, and what that means here.
 func TestExplainSentinels(t *testing.T) {
 	master, replica := nodetest.Redis(t), nodetest.Redis(t)
