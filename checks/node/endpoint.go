@@ -51,7 +51,7 @@ func (e Endpoint) Client(timeout time.Duration) *redis.Client {
 	if e.Socket != "" {
 		network, address = "unix", e.Socket
 	}
-	return redis.NewClient(&redis.Options{
+	client := redis.NewClient(&redis.Options{
 		Network:               network,
 		Addr:                  address,
 		Dialer:                e.dial,
@@ -74,6 +74,29 @@ func (e Endpoint) Client(timeout time.Duration) *redis.Client {
 			Mode: maintnotifications.ModeDisabled,
 		},
 	})
+	if e.Password == "" {
+		client.AddHook(ungreeted{})
+	}
+	return client
+}
+
+// ungreeted leaves out go-redis's HELLO 2 where it does not authenticate: RESP 2 is
+// what every connection begins with, and the answer costs as much as our questions.
+type ungreeted struct{}
+
+func (ungreeted) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (ungreeted) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error {
+		if command.Name() == "hello" {
+			return nil
+		}
+		return next(ctx, command)
+	}
+}
+
+func (ungreeted) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // dial is the plain dialer of net, with TLS where it is configured. It has no
