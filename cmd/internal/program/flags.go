@@ -45,16 +45,45 @@ func common(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "run-dir", Usage: "locks and the last verdict are kept in `DIR`"},
 	}
 	for _, flag := range flags {
-		variable := []string{"REDIS_VIP_" + strings.ToUpper(strings.ReplaceAll(flag.Names()[0], "-", "_"))}
 		switch f := flag.(type) {
 		case *cli.StringFlag:
-			f.EnvVars = variable
+			f.EnvVars = variable(f.Name)
 		case *cli.BoolFlag:
-			f.EnvVars = variable
+			f.EnvVars = variable(f.Name)
 		}
 	}
-	return append(flags, more...)
+	flags = append(flags, more...)
+	for i, flag := range flags {
+		switch f := flag.(type) {
+		case *cli.StringFlag:
+			flags[i] = &text{f, []string{f.Name}}
+		case *cli.BoolFlag:
+			flags[i] = &toggle{f, []string{f.Name}}
+		}
+	}
+	return flags
 }
+
+func variable(name string) []string {
+	return []string{"REDIS_VIP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
+}
+
+// text and toggle are flags of cli that know their names. Its own run a regular
+// expression over the name each time they are asked for it, and cli asks every flag
+// for it to find one.
+type (
+	text struct {
+		*cli.StringFlag
+		names []string
+	}
+	toggle struct {
+		*cli.BoolFlag
+		names []string
+	}
+)
+
+func (t *text) Names() []string   { return t.names }
+func (t *toggle) Names() []string { return t.names }
 
 func overrides(c *cli.Context) config.Overrides {
 	return config.Overrides{
