@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc64"
 	"io"
+	"sync"
 	"strconv"
 	"strings"
 )
@@ -97,7 +98,7 @@ func copyUntil(w io.Writer, r io.Reader, mark []byte) error {
 
 // The checksum of an RDB: CRC-64 of Jones, from 0, without a final inversion
 // (crc64.c). That of package hash inverts at both ends.
-var jones = crc64.MakeTable(0x95ac9329ac4bc9b5)
+var jones = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(0x95ac9329ac4bc9b5) })
 
 // rdbCheck passes an RDB on, and sees whether it is whole.
 type rdbCheck struct {
@@ -124,7 +125,7 @@ func (c *rdbCheck) Write(p []byte) (int, error) {
 	}
 	c.tail = append(c.tail, p...)
 	if sure := len(c.tail) - rdbTail; sure > 0 {
-		c.crc = ^crc64.Update(^c.crc, jones, c.tail[:sure])
+		c.crc = ^crc64.Update(^c.crc, jones(), c.tail[:sure])
 		c.tail = append(c.tail[:0], c.tail[sure:]...)
 	}
 	if c.progress != nil {
@@ -140,7 +141,7 @@ func (c *rdbCheck) whole() error {
 		return errBadRDB
 	}
 	said := binary.LittleEndian.Uint64(c.tail[1:])
-	if sum := ^crc64.Update(^c.crc, jones, c.tail[:1]); said != 0 && said != sum {
+	if sum := ^crc64.Update(^c.crc, jones(), c.tail[:1]); said != 0 && said != sum {
 		return fmt.Errorf("%w: its checksum is wrong", errBadRDB)
 	}
 	return nil
