@@ -59,9 +59,11 @@ func checkApp() *cli.App {
 			}
 			policy := seat.policy()
 			policy.Expect = expect
+			view := seat.serving()
+			view.Where = seat.whereAtFirst
 			return Check{
 				Inspection: hooks.Inspection{
-					Survey:   seat.serving().Brief,
+					Survey:   view.Brief,
 					Policy:   policy,
 					Remember: func(m checks.Memory, base time.Time) error { return rememberDetached(c, m, base) },
 					Heal: func() error {

@@ -28,7 +28,8 @@ type seat struct {
 	config.Group
 	self     netip.AddrPort
 	peers    []netip.AddrPort
-	warnings []error // to be told to the operator, loudly
+	present  []netip.Addr // the addresses of this host, as it sat down
+	warnings []error      // to be told to the operator, loudly
 }
 
 // sit loads the configuration and finds this host in it. With fallback, a broken
@@ -47,7 +48,7 @@ func sit(o config.Overrides, fallback bool) (seat, error) {
 	if err != nil {
 		return seat{}, usageError{err}
 	}
-	return seat{group, self, peers, source.Warnings}, nil
+	return seat{group, self, peers, addresses, source.Warnings}, nil
 }
 
 // endpoint is how the node at addr is reached; the local one by its socket, where
@@ -112,15 +113,29 @@ func (s seat) where() checks.Presence {
 	if len(s.VIPs) == 0 {
 		return checks.Unasked
 	}
-	held, err := host.Holds(s.addresses()...)
-	switch {
-	case err != nil:
+	present, err := host.Addresses()
+	if err != nil {
 		return checks.Unasked
-	case held:
-		return checks.Here
-	default:
-		return checks.Absent
 	}
+	return s.among(present)
+}
+
+// whereAtFirst is where, by the addresses that this host had when it sat down. It is
+// for a check, which has done so a millisecond ago.
+func (s seat) whereAtFirst() checks.Presence {
+	if len(s.VIPs) == 0 {
+		return checks.Unasked
+	}
+	return s.among(s.present)
+}
+
+func (s seat) among(present []netip.Addr) checks.Presence {
+	for _, prefix := range s.VIPs {
+		if slices.Contains(present, prefix.Addr()) {
+			return checks.Here
+		}
+	}
+	return checks.Absent
 }
 
 func (s seat) addresses() (list []netip.Addr) {
