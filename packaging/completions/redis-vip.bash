@@ -16,17 +16,18 @@ _redis_vip() {
 	case $previous in
 	--preserve) mapfile -t COMPREPLY < <(compgen -W "require try off" -- "$cur") && return ;;
 	--expect) mapfile -t COMPREPLY < <(compgen -W "any master replica" -- "$cur") && return ;;
-	--config | --socket | --password-file | --tls-ca | --tls-cert | --tls-key | --sentinel-password-file | --witness-password-file | --keepalived | --redis | --sentinel | --other)
+	--socket)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-	--state-dir | --run-dir | --root)
+	)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--group | --node | --nodes | --vips | --interface | --username | --tls-server-name | --sentinels | --sentinel-username | --timeout | --peer-timeout | --hook-timeout | --boot-wait | --fence-after | --gateway | --witnesses | --witness-username | --config-id | --to)
+	)
 		return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
 		" explain") command=" explain" ;;
 		" lint") command=" lint" ;;
+		" history") command=" history" ;;
 		" switchover") command=" switchover" ;;
 		" maintenance") command=" maintenance" ;;
 		" preserved") command=" preserved" ;;
@@ -38,9 +39,10 @@ _redis_vip() {
 		esac
 	done
 	case $command in
-	"") options="--help --version" words="explain lint switchover maintenance preserved contested reconcile" ;;
+	"") options="--help --version" words="explain lint history switchover maintenance preserved contested reconcile" ;;
 	" explain") options="$common --expect --json" ;;
 	" lint") options="$common --keepalived --redis --sentinel --other --config-id --root --offline --strict --json" words=$(compgen -f -- "$cur") ;;
+	" history") options="$common --n --json" words=$(_redis_vip_groups) ;;
 	" switchover") options="$common --dry-run" words=$(_redis_vip_groups) ;;
 	" maintenance") options="$common" words="on off $(_redis_vip_groups)" ;;
 	" preserved") options="--help" words="list show replay" ;;
@@ -48,7 +50,7 @@ _redis_vip() {
 	" preserved show") options="$common --json --keys" words=$(_redis_vip_files) ;;
 	" preserved replay") options="$common --json --to --dry-run --force --source" words=$(_redis_vip_files) ;;
 	" contested") options="$common" ;;
-	" reconcile") options="$common --all --quiet --serve" words=$(_redis_vip_groups) ;;
+	" reconcile") options="$common --all --quiet --serve --textfile" words=$(_redis_vip_groups) ;;
 	esac
 	[[ $cur == -* ]] && words=$options
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

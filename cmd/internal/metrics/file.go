@@ -3,6 +3,7 @@ package metrics
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,10 @@ func Path(place, group string) (string, error) {
 // sees the old one or the new. It waits for the disk.
 func Write(path string, text []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // without the ending: not read
+	var failed *fs.PathError
+	if errors.As(err, &failed) { // it names the temporary file, each time another
+		return fmt.Errorf("cannot write %s: %w", path, failed.Err)
+	}
 	if err != nil {
 		return err
 	}

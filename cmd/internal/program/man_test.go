@@ -74,7 +74,7 @@ func optionNames(flags []cli.Flag) (names []string) {
 }
 
 var (
-	manOption  = regexp.MustCompile(`^\.It Fl Fl ([a-z-]+)`)
+	manOption  = regexp.MustCompile(`^\.It Fl (?:Fl )?([a-z-]+)`)
 	manCommand = regexp.MustCompile(`^\.It Ic ([a-z]+(?: [a-z]+)?)\b`)
 )
 
