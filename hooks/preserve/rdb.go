@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"hash/crc64"
 	"io"
-	"sync"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 var errBadRDB = errors.New("what the server sent is no whole RDB")
