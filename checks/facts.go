@@ -20,6 +20,8 @@ type Facts struct {
 	Gateway   Reach            `json:"gateway"`
 	Contested bool             `json:"contested,omitempty"` // keepalived hears another node announce the VIP
 	Lease     Lease            `json:"lease,omitzero"`
+	Election  Election         `json:"election,omitempty"`
+	Named     netip.AddrPort   `json:"named,omitzero"` // whom the majority of the Sentinels names
 	Memory    Memory           `json:"memory,omitzero"`
 	Now       time.Time        `json:"-"`
 }
@@ -129,10 +131,11 @@ func (f Facts) acknowledged(lag time.Duration) bool {
 // Conclusive says whether this node's own facts settle the verdict, so that a
 // healthy check of a pair is one conversation with one Redis: a master with the VIP
 // whose replica acknowledges, or a replica without the VIP that hears its master. Where
-// votes are counted, a second without either is a question.
+// votes are counted, a second without either is a question. Where Sentinels vote, theirs
+// is the answer.
 func (f Facts) Conclusive() bool {
 	switch {
-	case !f.Class.Answers(), f.Class == node.Loading, f.Role == node.NoRole:
+	case !f.Class.Answers(), f.Class == node.Loading, f.Role == node.NoRole, f.Election != NoElection:
 		return true
 	case f.Role == node.Master:
 		lag := Unacknowledged

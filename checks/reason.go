@@ -24,6 +24,8 @@ const (
 	// It is not what --expect asks for.
 	NotMaster
 	NotReplica
+	NotElected
+	Uncounted
 
 	// It would cost data, or make two masters, if it had the VIP.
 	Syncing
@@ -69,6 +71,8 @@ var reasons = [...]struct {
 	Full:          {"maxclients", true, true, "Redis has no connection left: it lives, but new clients are turned away."},
 	NotMaster:     {"not_master", false, false, "A master is expected and this is none."},
 	NotReplica:    {"not_replica", false, false, "A replica is expected and this is none."},
+	NotElected:    {"not_elected", false, false, "This node is a master, and no majority of the Sentinels says so."},
+	Uncounted:     {"uncounted", true, true, "This node is a master; the Sentinels refuse to say whom they name: look at their password, the ACL user, and the name of the group."},
 	Syncing:       {"syncing", false, false, "This replica is receiving a full copy and has no complete data."},
 	NeverSynced:   {"never_synced", false, false, "This replica has never had its master's data, and the master lives."},
 	Stranger:      {"stranger", false, false, "This replica follows a server that is no node of this group: its data is that server's."},

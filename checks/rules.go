@@ -21,6 +21,7 @@ var Rules = []Rule{
 	{"loading", loading},
 	{"willing", willing},
 	{"role", role},
+	{"elected", elected},
 	{"complete", complete},
 	{"lineage", lineage},
 	{"provisional", provisional},

@@ -34,8 +34,9 @@ type Survey struct {
 	Gateway   func(context.Context) checks.Reach // nil: none; see [Endpoint]
 	Witnesses int                                // how many; none: no vote is asked for
 	Lease     func(context.Context, checks.Facts) checks.Lease
-	Recall    func() checks.Memory     // what this node remembers; see [File]
-	Contested func(now time.Time) bool // whether keepalived has just heard another announce the VIP; see [Marked]
+	Votes     func(context.Context) []checks.Answer // what the Sentinels say; nil: they are not asked
+	Recall    func() checks.Memory                  // what this node remembers; see [File]
+	Contested func(now time.Time) bool              // whether keepalived has just heard another announce the VIP; see [Marked]
 }
 
 // Brief looks at this node, and at the others only if its own facts are not
@@ -70,6 +71,9 @@ func (s Survey) own(ctx context.Context) checks.Facts {
 		f.Group = append(f.Group, peer.Addr)
 	}
 	f.Contested = f.Role == node.Master && s.Contested(f.Now)
+	if s.Votes != nil && f.Role == node.Master { // of a replica there is nothing to ask
+		f.Election, f.Named = checks.Elect(f.Addr, s.Votes(ctx))
+	}
 	return f
 }
 

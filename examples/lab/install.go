@@ -16,7 +16,7 @@ import (
 )
 
 // packages are what a lab needs beyond Go.
-var packages = []string{"keepalived", "redis-server", "redis-sentinel", "redis-tools", "nftables", "iproute2", "iputils-arping", "procps"}
+var packages = []string{"keepalived", "redis-server", "redis-sentinel", "redis-tools", "haproxy", "curl", "nftables", "iproute2", "iputils-arping", "procps"}
 
 // policy is where Debian's maintainer scripts ask whether they may start a
 // service; see /usr/share/doc/init-system-helpers/README.policy-rc.d.gz.
@@ -131,7 +131,7 @@ func disable(ctx context.Context, installed []string) error {
 	if _, err := exec.LookPath("systemctl"); err != nil {
 		return nil // nothing that would start them
 	}
-	for _, unit := range []string{"keepalived", "redis-server", "redis-sentinel"} {
+	for _, unit := range []string{"keepalived", "haproxy", "redis-server", "redis-sentinel"} {
 		if !slices.Contains(installed, unit) {
 			continue
 		}

@@ -20,8 +20,11 @@ import (
 
 func checkApp() *cli.App {
 	return &cli.App{
-		Usage:     "is this node fit to hold the VIP?",
-		UsageText: "redis-check [--heal] [--expect master|replica|any]\n\nMade to be the script of a keepalived vrrp_script. Exit 0: fit; 1: unfit; 2: cannot be run like this.",
+		Usage: "is this node fit to hold the VIP?",
+		UsageText: "redis-check [--heal] [--expect master|replica|any]\n" +
+			"redis-check PROXY-ADDRESS PROXY-PORT SERVER-ADDRESS SERVER-PORT\n\n" +
+			"Made to be the script of a keepalived vrrp_script, and HAProxy's external-check command.\n" +
+			"Exit 0: fit; 1: unfit; 2: cannot be run like this.",
 		Flags: common(
 			&cli.StringFlag{Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"}, Usage: "fit only in this `ROLE`: master, replica or any"},
 			&cli.BoolFlag{Name: "heal", EnvVars: []string{"REDIS_VIP_HEAL"}, Usage: "where the role is not what the VIP asks for, start the hook that was missed"},
@@ -32,14 +35,18 @@ func checkApp() *cli.App {
 			&cli.StringFlag{Name: "bulletin", Hidden: true}, // see bulletinDetached
 		),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usage("%q: redis-check takes no arguments", c.Args().First())
-			}
 			var expect checks.Expectation
 			if err := expect.UnmarshalText([]byte(c.String("expect"))); err != nil {
 				return usage("--expect or REDIS_VIP_EXPECT: %w", err)
 			}
 			log := journal.Open(string(RedisCheck), journal.Options{})
+			switch c.NArg() {
+			case 0:
+			case haproxyArguments:
+				return checkForHAProxy(c, log, expect)
+			default:
+				return usage("%q: redis-check takes no arguments, or the four that HAProxy gives it", c.Args().First())
+			}
 			seat, err := sit(overrides(c), true)
 			if err != nil {
 				// stderr is /dev/null under keepalived: the journal has to know.
@@ -63,7 +70,7 @@ func checkApp() *cli.App {
 			view.Where = seat.whereAtFirst
 			return Check{
 				Inspection: hooks.Inspection{
-					Survey:   view.Brief,
+					Survey:   seat.electing(view, policy).Brief,
 					Policy:   policy,
 					Remember: func(m checks.Memory, base time.Time) error { return rememberDetached(c, m, base) },
 					Heal: func() error {
@@ -142,6 +149,7 @@ func (c Check) tell(facts checks.Facts, verdict checks.Verdict) (entry *history.
 
 	level := zerolog.InfoLevel
 	switch {
+	case verdict.Reason == checks.NotMaster, verdict.Reason == checks.NotReplica: // no fault: an answer
 	case !verdict.Fit:
 		level = zerolog.ErrorLevel
 	case verdict.Reason.Loud(), verdict.Drift, len(c.Warnings) > 0:
@@ -152,6 +160,12 @@ func (c Check) tell(facts checks.Facts, verdict checks.Verdict) (entry *history.
 		Float64("ms", float64(facts.Took.Microseconds())/1000)
 	for _, peer := range facts.Peers {
 		event.Str("peer_"+peer.Addr.String(), hooks.Describe(peer.Facts))
+	}
+	if facts.Election != checks.NoElection {
+		event.Stringer("election", facts.Election)
+	}
+	if facts.Named.IsValid() {
+		event.Stringer("named", facts.Named)
 	}
 	if facts.Problem != "" {
 		event.Str("problem", facts.Problem)

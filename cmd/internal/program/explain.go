@@ -41,7 +41,7 @@ func explainCommand() *cli.Command {
 			policy := seat.policy()
 			policy.Expect = expect
 			e := Explain{
-				Group: seat.Name, VIPs: seat.VIPs, Survey: seat.survey().Full, Policy: policy, Condition: seat.condition,
+				Group: seat.Name, VIPs: seat.VIPs, Survey: seat.electing(seat.survey(), policy).Full, Policy: policy, Condition: seat.condition,
 				Out: c.App.Writer, JSON: c.Bool("json"), Timeout: seat.Timeout,
 			}
 			if len(seat.Sentinels) > 0 {
