@@ -25,11 +25,17 @@ func init() { redis.SetLogger(silent{}) }
 // that spends at most patience on connecting, and on each answer. A command
 // that fails is tried retries times again, each time on a new connection.
 func New(address string, dial Dialer, patience time.Duration, retries int) *redis.Client {
+	return WithPassword("", address, dial, patience, retries)
+}
+
+// WithPassword is New for a server that wants a password.
+func WithPassword(password, address string, dial Dialer, patience time.Duration, retries int) *redis.Client {
 	if retries == 0 {
 		retries = -1 // in go-redis 0 means 3
 	}
 	return redis.NewClient(&redis.Options{
 		Addr:                  address,
+		Password:              password,
 		Dialer:                dial,
 		Protocol:              2,
 		DisableIdentity:       true,

@@ -24,8 +24,9 @@ import (
 
 // Config says where and how fast to write. Zero values mean the defaults.
 type Config struct {
-	Address string // of the Redis, usually the VIP
-	Dial    client.Dialer
+	Address  string // of the Redis, usually the VIP
+	Password string
+	Dial     client.Dialer
 
 	Name    string        // prefix of the keys; default "w"
 	Writers int           // connections; default 3
@@ -102,7 +103,9 @@ func (l *Ledger) Stop() {
 
 // write is one writer: one connection at a time, one write after the other.
 func (l *Ledger) write(ctx context.Context, writer uint32) {
-	connect := func() *redis.Client { return client.New(l.config.Address, l.config.Dial, l.config.Timeout, 0) }
+	connect := func() *redis.Client {
+		return client.WithPassword(l.config.Password, l.config.Address, l.config.Dial, l.config.Timeout, 0)
+	}
 	server := connect()
 	defer func() { server.Close() }()
 	interval := time.Duration(float64(l.config.Writers) / l.config.Rate * float64(time.Second))

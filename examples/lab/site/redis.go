@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func newRedis(h *netlab.Host, fragment []byte) (*Redis, error) {
 			Args: []string{"/usr/bin/redis-server", RedisConf, "--supervised", "systemd", "--daemonize", "no"},
 			User: "redis", Umask: 0o007, // as in redis-server.service
 		}},
-		Client: local(h, "127.0.0.1:6379"),
+		Client: local(h, "127.0.0.1:6379", password(fragment)),
 	}, nil
 }
 
@@ -68,8 +69,18 @@ const patience = time.Second
 
 // local returns a client for a server on its own host. It tries twice: hooks
 // kill connections, ours too.
-func local(h *netlab.Host, address string) *redis.Client {
-	return client.New(address, h.DialContext, patience, 1)
+func local(h *netlab.Host, address, password string) *redis.Client {
+	return client.WithPassword(password, address, h.DialContext, patience, 1)
+}
+
+var requirepass = regexp.MustCompile(`(?m)^requirepass (\S+)$`)
+
+// password is what a configuration of Redis or Sentinel asks its clients for.
+func password(conf []byte) string {
+	if found := requirepass.FindSubmatch(conf); found != nil {
+		return string(found[1])
+	}
+	return ""
 }
 
 // Role is what ROLE says first: master, slave or sentinel.
@@ -83,8 +94,10 @@ func (r *Redis) Role(ctx context.Context) (string, error) {
 }
 
 // Facts returns INFO as a map.
-func (r *Redis) Facts(ctx context.Context) (map[string]string, error) {
-	text, err := r.Info(ctx).Result()
+func (r *Redis) Facts(ctx context.Context) (map[string]string, error) { return info(ctx, r.Client) }
+
+func info(ctx context.Context, server *redis.Client) (map[string]string, error) {
+	text, err := server.Info(ctx).Result()
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,7 @@ type Node struct {
 	Redis      *Redis
 	Keepalived *Keepalived
 	Sentinel   *Sentinel
+	HAProxy    *Service
 	Timer      *Service // reconciles every two seconds, with Options.Timer
 }
 
@@ -70,6 +71,7 @@ type Site struct {
 	Nodes   []*Node
 	Client  *netlab.Host // who writes through the VIP
 	Witness *Node        // of Witnessed: a host with a Redis that holds the lease
+	Proxies []*Node      // of Proxied: the hosts that have the VIP, in place of the nodes
 	VIP     netip.Prefix
 
 	examples string // the folder of the examples
@@ -186,7 +188,7 @@ func (s *Site) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, n := range s.Nodes {
+	for _, n := range append(slices.Clone(s.Nodes), s.Proxies...) {
 		for _, guard := range n.guards() {
 			if err := guard.Start(ctx); err != nil {
 				return err
@@ -201,6 +203,9 @@ func (n *Node) Services() []*Service { return append([]*Service{&n.Redis.Service
 
 // guards are those that watch over Redis.
 func (n *Node) guards() (list []*Service) {
+	if n.HAProxy != nil {
+		list = append(list, &n.HAProxy.Service)
+	}
 	if n.Keepalived != nil {
 		list = append(list, &n.Keepalived.Service)
 	}
@@ -226,10 +231,13 @@ func (s *Site) firstMaster(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.Proxies != nil {
+		return nil
+	}
 	return master.AddAddress(s.VIP)
 }
 
-// WaitReady waits until the site is whole: one node has the VIP, its Redis is
+// WaitReady waits until the site is whole: one host has the VIP, the Redis behind it is
 // the master, and every other one is its replica with its link up.
 func (s *Site) WaitReady(ctx context.Context) error {
 	return netlab.Until(ctx, s.Ready)
@@ -237,16 +245,9 @@ func (s *Site) WaitReady(ctx context.Context) error {
 
 // Ready returns nil, or what is missing until the site is whole.
 func (s *Site) Ready(ctx context.Context) error {
-	master, err := s.Holder()
+	master, err := s.Master(ctx)
 	if err != nil {
 		return err
-	}
-	role, err := master.Redis.Role(ctx)
-	if err != nil {
-		return err
-	}
-	if role != "master" {
-		return fmt.Errorf("%s has the VIP, but its role is %s", master.Name, role)
 	}
 	for _, n := range s.Others(master) {
 		if err := n.Redis.follows(ctx, master.Endpoint()); err != nil {
@@ -263,11 +264,35 @@ func (s *Site) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Holder returns the node that has the VIP. That none has it, or more than
+// Master returns the node that clients reach through the VIP, which has to be a master.
+func (s *Site) Master(ctx context.Context) (*Node, error) {
+	holder, err := s.Holder()
+	if err != nil {
+		return nil, err
+	}
+	if s.Proxies != nil {
+		return s.behind(ctx)
+	}
+	role, err := holder.Redis.Role(ctx)
+	if err == nil && role != "master" {
+		err = fmt.Errorf("%s has the VIP, but its role is %s", holder.Name, role)
+	}
+	return holder, err
+}
+
+// carriers are the hosts that may have the VIP.
+func (s *Site) carriers() []*Node {
+	if s.Proxies != nil {
+		return s.Proxies
+	}
+	return s.Nodes
+}
+
+// Holder returns the host that has the VIP. That none has it, or more than
 // one, is an error.
 func (s *Site) Holder() (*Node, error) {
 	var holders []*Node
-	for _, n := range s.Nodes {
+	for _, n := range s.carriers() {
 		if holds, err := n.Holds(s.VIP.Addr()); err != nil {
 			return nil, err
 		} else if holds {
@@ -299,6 +324,16 @@ func (s *Site) Others(n *Node) []*Node {
 	return slices.DeleteFunc(slices.Clone(s.Nodes), func(o *Node) bool { return o == n })
 }
 
+// Standby returns the host that does not have the VIP, of two that may.
+func (s *Site) Standby(holder *Node) *Node {
+	for _, n := range s.carriers() {
+		if n != holder {
+			return n
+		}
+	}
+	return nil
+}
+
 // Endpoint is where clients reach the service: Redis at the VIP.
 func (s *Site) Endpoint() string { return netip.AddrPortFrom(s.VIP.Addr(), redisPort).String() }
 
@@ -308,11 +343,17 @@ func (s *Site) Ledger(c ledger.Config) *ledger.Ledger {
 	if c.Address == "" {
 		c.Address = s.Endpoint()
 	}
+	if c.Password == "" {
+		c.Password = s.password()
+	}
 	if c.Dial == nil {
 		c.Dial = s.Client.DialContext
 	}
 	return ledger.Open(c)
 }
+
+// password is what Redis wants of its clients.
+func (s *Site) password() string { return s.Nodes[0].Redis.Options().Password }
 
 // ModuleRoot finds the folder of go.mod, from the working directory upwards.
 func ModuleRoot() (string, error) {
