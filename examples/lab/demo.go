@@ -16,84 +16,65 @@ import (
 	"redis-vip/examples/lab/site"
 )
 
-// demo shows a failover of each architecture, as it happens.
+// demo shows examples, as it happens.
 type demo struct {
 	Programs string // folder of the built programs
 	Out      io.Writer
 }
 
+// demoCommand shows one example or two; each has a command of its own name as well.
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "demo",
 		Usage:     "show a real failover, with keepalived and then with Sentinel",
-		ArgsUsage: "[pair|trio]",
+		ArgsUsage: "[EXAMPLE]",
 		Flags:     []cli.Flag{programsFlag},
 		Action: func(c *cli.Context) error {
-			programs, err := programsFolder(c)
-			if err != nil {
-				return err
+			names := []string{"active-standby", "sentinel-vip"}
+			if name := c.Args().First(); name != "" {
+				names = []string{name}
 			}
-			return demo{Programs: programs, Out: os.Stdout}.Run(c.Context, c.Args().First())
+			for _, name := range names {
+				a, found := find(name)
+				if !found {
+					return fmt.Errorf("%q is no example: say one of %s", name, strings.Join(exampleNames(), ", "))
+				}
+				if err := a.run(c); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }
 
-// act is one architecture's part of the demo.
-type act struct {
-	name  string
-	title string
-	intro string
-	build func(context.Context, site.Options) (*site.Site, error)
+// exampleCommands are the examples by name.
+func exampleCommands() (list []*cli.Command) {
+	for _, a := range acts {
+		list = append(list, &cli.Command{
+			Name: a.name, Category: "EXAMPLES", Usage: a.title, Flags: []cli.Flag{programsFlag}, Action: a.run,
+		})
+	}
+	return list
 }
 
-var acts = []act{
-	{
-		"pair", "Two hosts, keepalived",
-		`
-        client ──────────┬──────────────────┬───
-                         │                  │
-            VIP 192.168.0.4 ─ moves ─▶      │
-                    ┌────┴─────┐       ┌────┴─────┐
-                    │  redis1  │       │  redis2  │
-                    │  master  │──────▶│ replica  │
-                    └──────────┘       └──────────┘
-  keepalived runs redis-check on both, and keeps the VIP, the address that clients
-  use, on one of them. Where it goes, notify-master makes Redis the master.`,
-		site.Pair,
-	},
-	{
-		"trio", "Three hosts, Redis Sentinel",
-		`
-        client ────┬───────────────┬───────────────┬───
-                   │               │               │
-      VIP 192.168.0.4 ─ moves ─▶   │               │
-              ┌────┴─────┐    ┌────┴─────┐    ┌────┴─────┐
-              │  redis1  │    │  redis2  │    │  redis3  │
-              │  master  │───▶│ replica  │    │ replica  │
-              │ Sentinel │    │ Sentinel │    │ Sentinel │
-              └──────────┘    └──────────┘    └──────────┘
-  The Sentinels agree on which Redis is the master. Then each runs sentinel-reconfig,
-  which takes the VIP to that host, and away from all others.`,
-		site.Trio,
-	},
+func exampleNames() (names []string) {
+	for _, a := range acts {
+		names = append(names, a.name)
+	}
+	return names
 }
 
-// Run shows one act, or all of them.
-func (d demo) Run(ctx context.Context, name string) error {
-	if err := needRoot("the demo"); err != nil {
+func (a act) run(c *cli.Context) error {
+	if err := needRoot(a.name); err != nil {
 		return err
 	}
-	shown := false
-	for _, a := range acts {
-		if name == "" || name == a.name {
-			shown = true
-			if err := d.show(ctx, a); err != nil {
-				return fmt.Errorf("%s: %w", a.name, err)
-			}
-		}
+	programs, err := programsFolder(c)
+	if err != nil {
+		return err
 	}
-	if !shown {
-		return fmt.Errorf("%q: say pair or trio", name)
+	if err := (demo{Programs: programs, Out: os.Stdout}).show(c.Context, a); err != nil {
+		return fmt.Errorf("%s: %w", a.name, err)
 	}
 	return nil
 }
@@ -116,26 +97,38 @@ func (d demo) show(ctx context.Context, a act) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-
-	d.say("Starting real Redis and %s in namespaces of their own …", map[string]string{"pair": "keepalived", "trio": "Sentinel"}[a.name])
-	if err := s.Start(ctx); err != nil {
-		return err
-	}
-	limited, cancel := context.WithTimeout(ctx, ready)
-	defer cancel()
-	if err := s.WaitReady(limited); err != nil {
-		return err
-	}
-	active, err := s.Holder()
-	if err != nil {
-		return err
-	}
-	d.say("%s has the VIP and is the master. Three clients write through the VIP …", active.Name)
-	return d.failover(ctx, s, active)
+	return a.play(d, ctx, s)
 }
 
-// failover kills the active Redis under load and shows what comes of it.
-func (d demo) failover(ctx context.Context, s *site.Site, active *site.Node) error {
+// whole starts a site and waits until it is whole.
+func (d demo) whole(ctx context.Context, s *site.Site) (master *site.Node, err error) {
+	d.say("Starting the real servers in namespaces of their own …")
+	if err := s.Start(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, ready)
+	defer cancel()
+	if err := s.WaitReady(ctx); err != nil {
+		return nil, err
+	}
+	if master, err = s.Master(ctx); err != nil {
+		return nil, err
+	}
+	holder, err := s.Holder()
+	if err != nil {
+		return nil, err
+	}
+	if holder == master {
+		d.say("%s has the VIP and is the master. Three clients write through the VIP …", master.Name)
+	} else {
+		d.say("%s has the VIP, and %s is the master. Three clients write through the VIP …", holder.Name, master.Name)
+	}
+	return master, nil
+}
+
+// scene writes under load while something happens, and shows what comes of it. what is
+// done, and until, end when it is over; back is what comes after the service is back.
+func (d demo) scene(ctx context.Context, s *site.Site, title string, what, until, back func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	book := s.Ledger(ledger.Config{})
@@ -149,29 +142,21 @@ func (d demo) failover(ctx context.Context, s *site.Site, active *site.Node) err
 	}
 	defer lines.stop()
 
-	d.say("\n▶ kill -9 of Redis on %s\n", active.Name)
+	d.say("\n▶ %s\n", title)
 	start := time.Now()
-	if err := active.Redis.Kill(ctx); err != nil {
+	if err := what(ctx); err != nil {
 		return err
 	}
-	if err := netlab.Until(ctx, func(context.Context) error {
-		if now, err := s.Holder(); err != nil {
-			return err
-		} else if now == active {
-			return errors.New("the VIP has not moved")
-		}
-		return nil
-	}); err != nil {
+	if err := netlab.Until(ctx, until); err != nil {
 		return err
 	}
 	if err := book.WaitAcknowledged(ctx, writesOn); err != nil {
 		return err
 	}
-	outage := book.Report().Outage
-	lines.add(event{outage.To, "client", "first write acknowledged again"})
-
-	// The dead one comes back, and must not disturb.
-	if err := active.Redis.Start(ctx); err != nil {
+	if outage := book.Report().Outage; outage.From.After(start.Add(-time.Second)) && outage.Duration() > 100*time.Millisecond {
+		lines.add(event{outage.To, "client", "first write acknowledged again"})
+	}
+	if err := back(ctx); err != nil {
 		return err
 	}
 	if err := s.WaitReady(ctx); err != nil {
@@ -181,8 +166,16 @@ func (d demo) failover(ctx context.Context, s *site.Site, active *site.Node) err
 	end := time.Now()
 	rest(ctx, afterword)
 	lines.print(d.Out, start, end)
+	return d.account(ctx, s, book)
+}
 
-	now, err := s.Holder()
+// account says what it cost.
+func (d demo) account(ctx context.Context, s *site.Site, book *ledger.Ledger) error {
+	now, err := s.Master(ctx)
+	if err != nil {
+		return err
+	}
+	holder, err := s.Holder()
 	if err != nil {
 		return err
 	}
@@ -191,7 +184,7 @@ func (d demo) failover(ctx context.Context, s *site.Site, active *site.Node) err
 		return err
 	}
 	report := book.Report()
-	d.say("\n  The VIP is on %s. %s follows it.", now.Name, active.Name)
+	d.say("\n  The VIP is on %s. The master is %s, and the others follow it.", holder.Name, now.Name)
 	d.say("  outage %.2f s · acknowledged writes %d · of them lost %d", report.Outage.Duration().Seconds(), report.Acknowledged, len(lost))
 	return nil
 }

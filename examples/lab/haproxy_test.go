@@ -106,7 +106,9 @@ func TestProxiedRedisKilled(t *testing.T) {
 
 // HAProxy dies, or hangs, on the host with the VIP.
 func TestProxiedHAProxyFails(t *testing.T) {
-	for name, test := range map[string]struct{ fault, mend func(context.Context, *site.Node) error }{
+	for name, test := range map[string]struct {
+		fault, mend func(context.Context, *site.Node) error
+	}{
 		"killed": {
 			func(ctx context.Context, n *site.Node) error { return n.HAProxy.KillAll(ctx) },
 			func(ctx context.Context, n *site.Node) error { return n.HAProxy.Start(ctx) },

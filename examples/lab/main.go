@@ -1,13 +1,16 @@
 // Command lab runs the architectures of the examples on one machine: several
 // hosts in namespaces, with real redis-server, redis-sentinel and keepalived.
 //
-//	go run ./examples/lab up pair
+//	go run ./examples/lab active-standby
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -25,7 +28,7 @@ func main() {
 	app := &cli.App{
 		Name:     "lab",
 		Usage:    "run the examples on one machine, with real Redis and keepalived",
-		Commands: []*cli.Command{demoCommand(), faultCommand(), upCommand(), installCommand()},
+		Commands: append(exampleCommands(), demoCommand(), faultCommand(), upCommand(), installCommand()),
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
@@ -35,13 +38,28 @@ func main() {
 
 var programsFlag = &cli.StringFlag{Name: "programs", Usage: "the `FOLDER` with the built programs (default: bin of the source tree)"}
 
-// programsFolder is where make has put the programs.
+// programsFolder is where make has put the programs. Without any, as after a plain
+// `go run`, it builds them.
 func programsFolder(c *cli.Context) (string, error) {
 	if folder := c.String("programs"); folder != "" {
 		return folder, nil
 	}
 	root, err := site.ModuleRoot()
-	return filepath.Join(root, "bin"), err
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(root, "bin")
+	if _, err := os.Stat(filepath.Join(folder, "redis-vip")); !errors.Is(err, fs.ErrNotExist) {
+		return folder, err
+	}
+	fmt.Println("Building the programs …")
+	build := exec.CommandContext(c.Context, "go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-o", folder+"/", "./cmd/...")
+	build.Dir, build.Stdout, build.Stderr = root, os.Stdout, os.Stderr
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("build the programs: %w", err)
+	}
+	return folder, nil
 }
 
 // needRoot tells what to do about not being root.

@@ -34,7 +34,7 @@ func watch(ctx context.Context, s *site.Site) (*timeline, error) {
 	ctx, stop := context.WithCancel(ctx)
 	t := &timeline{stop: stop}
 	from := time.Now()
-	for _, n := range s.Nodes {
+	for _, n := range s.Carriers() {
 		addresses, err := n.WatchAddresses(ctx)
 		if err != nil {
 			stop()
@@ -43,7 +43,7 @@ func watch(ctx context.Context, s *site.Site) (*timeline, error) {
 		go func() {
 			for a := range addresses.Follow(ctx) {
 				if a.Address.Addr() == s.VIP.Addr() {
-					t.add(event{a.At, n.Name, moved(a)})
+					t.add(event{a.At, n.Name, arrived(a)})
 				}
 			}
 		}()
@@ -58,7 +58,7 @@ func watch(ctx context.Context, s *site.Site) (*timeline, error) {
 	return t, nil
 }
 
-func moved(a netlab.AddressEvent) string {
+func arrived(a netlab.AddressEvent) string {
 	if a.Added {
 		return fmt.Sprintf("the kernel has the VIP %s", a.Address.Addr())
 	}
@@ -78,7 +78,7 @@ func (t *timeline) print(out io.Writer, start, end time.Time) {
 	slices.SortStableFunc(t.events, func(a, b event) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
 	last := ""
 	for _, e := range t.events {
-		line := fmt.Sprintf("%-7s  %s", e.where, e.text)
+		line := fmt.Sprintf("%-8s  %s", e.where, e.text)
 		if e.at.Before(start) || e.at.After(end) || line == last {
 			continue
 		}
@@ -94,7 +94,8 @@ var phrases = []struct {
 	match      *regexp.Regexp
 	text       string
 }{
-	{"Keepalived_vrrp", regexp.MustCompile(`VRRP_Script\(\w+\) failed`), "keepalived: redis-check has failed as often as it may"},
+	{"Keepalived_vrrp", regexp.MustCompile(`VRRP_Script\(redis\) failed`), "keepalived: redis-check has failed as often as it may"},
+	{"Keepalived_vrrp", regexp.MustCompile(`VRRP_Script\(haproxy\) failed`), "keepalived: HAProxy does not answer"},
 	{"Keepalived_vrrp", regexp.MustCompile(`Entering FAULT STATE`), "keepalived: gives the VIP up (FAULT), and tells the other node"},
 	{"Keepalived_vrrp", regexp.MustCompile(`Entering BACKUP STATE`), "keepalived: stands by (BACKUP)"},
 	{"Keepalived_vrrp", regexp.MustCompile(`Receive advertisement timeout`), "keepalived: hears nobody who has the VIP"},
@@ -109,13 +110,18 @@ var phrases = []struct {
 	{"redis-server", regexp.MustCompile(`REPLICAOF (\S+) enabled`), "Redis: is a replica of $1 now"},
 	{"redis-server", regexp.MustCompile(`MASTER <-> REPLICA sync: Finished with success`), "Redis: has a full copy of the data"},
 	{"redis-server", regexp.MustCompile(`Successful partial resynchronization`), "Redis: has what it missed, and goes on from there"},
-	{"lab", regexp.MustCompile(`^(kill -9 .*|start redis-server)$`), "$1"},
+	{"haproxy", regexp.MustCompile(`^Server master/(\S+) is UP`), "HAProxy: $1 is the master; it gets the clients"},
+	{"haproxy", regexp.MustCompile(`^Server master/(\S+) is DOWN`), "HAProxy: $1 is the master no more; its clients are cut off"},
+	{"lab", regexp.MustCompile(`^(kill -9 .*|start (redis-server|haproxy))$`), "$1"},
 }
 
 // plain puts an entry into plain words, or returns nothing.
 func plain(e netlab.Entry) string {
 	switch e.Identifier {
 	case "redis-check":
+		if strings.HasPrefix(e.Host, "haproxy") {
+			return fmt.Sprintf("redis-check of %s: %s (%s)", e.Fields["NODE"], e.Message, e.Fields["REASON"])
+		}
 		return fmt.Sprintf("redis-check: %s (%s)", e.Message, e.Fields["REASON"])
 	case "notify-master", "notify-backup", "sentinel-reconfig":
 		return hookRecord(e)

@@ -20,20 +20,19 @@ type up struct {
 }
 
 func upCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "up",
-		Usage: "bring up an architecture, until Ctrl-C",
-		Subcommands: []*cli.Command{
-			upArchitecture("pair", "two nodes under keepalived", site.Pair),
-			upArchitecture("trio", "three nodes under Sentinel", site.Trio),
-		},
+	command := &cli.Command{Name: "up", Usage: "bring up an example, until Ctrl-C"}
+	for _, a := range acts {
+		if a.name != "migration" { // which is on its way from one to the other
+			command.Subcommands = append(command.Subcommands, upExample(a))
+		}
 	}
+	return command
 }
 
-func upArchitecture(name, usage string, build func(context.Context, site.Options) (*site.Site, error)) *cli.Command {
-	return &cli.Command{
-		Name:  name,
-		Usage: usage,
+func upExample(a act) *cli.Command {
+	command := &cli.Command{
+		Name:  a.name,
+		Usage: a.title,
 		Flags: []cli.Flag{
 			programsFlag,
 			&cli.BoolFlag{Name: "journal", Usage: "show what all hosts log, as it happens"},
@@ -43,9 +42,13 @@ func upArchitecture(name, usage string, build func(context.Context, site.Options
 			if err != nil {
 				return err
 			}
-			return up{Build: build, Programs: programs, Journal: c.Bool("journal")}.Run(c.Context)
+			return up{Build: a.build, Programs: programs, Journal: c.Bool("journal")}.Run(c.Context)
 		},
 	}
+	if a.short != "" {
+		command.Aliases = []string{a.short}
+	}
+	return command
 }
 
 // Run runs until ctx ends.
@@ -103,12 +106,16 @@ func (u up) waitReady(ctx context.Context, s *site.Site) error {
 		err := s.WaitReady(limited)
 		cancel()
 		if err == nil {
-			master, err := s.Holder()
+			master, err := s.Master(ctx)
 			if err != nil {
 				return err
 			}
-			fmt.Printf("Ready after %v: %s is the master and has the VIP.\n",
-				time.Since(started).Round(100*time.Millisecond), master.Name)
+			holder, err := s.Holder()
+			if err != nil {
+				return err
+			}
+			fmt.Printf("Ready after %v: the master is %s, and the VIP is on %s.\n",
+				time.Since(started).Round(100*time.Millisecond), master.Name, holder.Name)
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -72,6 +72,7 @@ type Site struct {
 	Client  *netlab.Host // who writes through the VIP
 	Witness *Node        // of Witnessed: a host with a Redis that holds the lease
 	Proxies []*Node      // of Proxied: the hosts that have the VIP, in place of the nodes
+	Old     *Node        // of Migrating: the host that is to be replaced
 	VIP     netip.Prefix
 
 	examples string // the folder of the examples
@@ -280,19 +281,23 @@ func (s *Site) Master(ctx context.Context) (*Node, error) {
 	return holder, err
 }
 
-// carriers are the hosts that may have the VIP.
-func (s *Site) carriers() []*Node {
-	if s.Proxies != nil {
+// Carriers are the hosts that may have the VIP.
+func (s *Site) Carriers() []*Node {
+	switch {
+	case s.Proxies != nil:
 		return s.Proxies
+	case s.Old != nil:
+		return append(slices.Clone(s.Nodes), s.Old)
+	default:
+		return s.Nodes
 	}
-	return s.Nodes
 }
 
 // Holder returns the host that has the VIP. That none has it, or more than
 // one, is an error.
 func (s *Site) Holder() (*Node, error) {
 	var holders []*Node
-	for _, n := range s.carriers() {
+	for _, n := range s.Carriers() {
 		if holds, err := n.Holds(s.VIP.Addr()); err != nil {
 			return nil, err
 		} else if holds {
@@ -326,7 +331,7 @@ func (s *Site) Others(n *Node) []*Node {
 
 // Standby returns the host that does not have the VIP, of two that may.
 func (s *Site) Standby(holder *Node) *Node {
-	for _, n := range s.carriers() {
+	for _, n := range s.Carriers() {
 		if n != holder {
 			return n
 		}

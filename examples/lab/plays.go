@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"redis-vip/examples/lab/ledger"
+	"redis-vip/examples/lab/site"
+)
+
+// killRedis kills the master. It comes back, and must not disturb.
+func (d demo) killRedis(ctx context.Context, s *site.Site) error {
+	master, err := d.whole(ctx, s)
+	if err != nil {
+		return err
+	}
+	return d.scene(ctx, s, "kill -9 of Redis on "+master.Name, master.Redis.Kill, moved(s.Master, master), master.Redis.Start)
+}
+
+// moved is a condition: that another host is the master, or the holder.
+func moved(now func(context.Context) (*site.Node, error), from *site.Node) func(context.Context) error {
+	return func(ctx context.Context) error {
+		n, err := now(ctx)
+		if err == nil && n == from {
+			err = fmt.Errorf("it is still %s", from.Name)
+		}
+		return err
+	}
+}
+
+// killRedisThenHAProxy kills one after the other. The old master comes back as a master,
+// and gets no client; the VIP stays through the first, the master through the second.
+func (d demo) killRedisThenHAProxy(ctx context.Context, s *site.Site) error {
+	if err := d.killRedis(ctx, s); err != nil {
+		return err
+	}
+	holder, err := s.Holder()
+	if err != nil {
+		return err
+	}
+	holds := func(context.Context) (*site.Node, error) { return s.Holder() }
+	return d.scene(ctx, s, "kill -9 of HAProxy on "+holder.Name, holder.HAProxy.KillAll, moved(holds, holder), holder.HAProxy.Start)
+}
+
+// cutCable cuts the two hosts from each other. Both see the witness, and nothing moves.
+func (d demo) cutCable(ctx context.Context, s *site.Site) error {
+	master, err := d.whole(ctx, s)
+	if err != nil {
+		return err
+	}
+	const long = 8 * time.Second
+	cut := func(ctx context.Context) error {
+		if err := s.CutBoth(s.Nodes[0].Host, s.Nodes[1].Host); err != nil {
+			return err
+		}
+		rest(ctx, long)
+		return nil
+	}
+	stays := func(ctx context.Context) error {
+		if now, err := s.Master(ctx); err != nil {
+			return err
+		} else if now != master {
+			return fmt.Errorf("the master is %s", now.Name)
+		}
+		if role, err := s.Others(master)[0].Redis.Role(ctx); err != nil || role != "slave" {
+			return errors.Join(err, fmt.Errorf("there is a second %s", role))
+		}
+		return nil
+	}
+	return d.scene(ctx, s, fmt.Sprintf("the cable between the two is cut for %v", long), cut, stays,
+		func(context.Context) error { return s.HealAll() })
+}
+
+// migrate moves the service to the new pair.
+func (d demo) migrate(ctx context.Context, s *site.Site) error {
+	ctx, cancel := context.WithTimeout(ctx, patience+ready)
+	defer cancel()
+	m := migration{s, func(string, ...any) {}}
+	if err := m.startOld(ctx); err != nil {
+		return err
+	}
+	d.say("The old host has the VIP and is the master. Three clients write through the VIP …")
+	book := s.Ledger(ledger.Config{})
+	defer book.Stop()
+	for _, step := range []struct {
+		title string
+		run   func(context.Context) error
+	}{
+		{"1  the new hosts copy the data, in a chain", m.chain},
+		{"2  redis1 stands by for the old host", m.join},
+		{"3  the old host gives the VIP up", m.handOver},
+		{"4  redis2 stands by for redis1", m.complete},
+		{"5  the old host is switched off", m.retire},
+	} {
+		if err := book.WaitAcknowledged(ctx, writesTo); err != nil {
+			return err
+		}
+		if err := d.step(ctx, s, &m, step.title, step.run); err != nil {
+			return fmt.Errorf("%s: %w", step.title, err)
+		}
+	}
+	if err := book.WaitAcknowledged(ctx, writesOn); err != nil {
+		return err
+	}
+	book.Stop()
+	return d.account(ctx, s, book)
+}
+
+// step shows one step of the migration.
+func (d demo) step(ctx context.Context, s *site.Site, m *migration, title string, run func(context.Context) error) error {
+	lines, err := watch(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer lines.stop()
+	m.Say = func(format string, args ...any) {
+		lines.add(event{time.Now(), "you", fmt.Sprintf(format, args...)})
+	}
+	d.say("\n▶ %s\n", title)
+	start := time.Now()
+	if err := run(ctx); err != nil {
+		return err
+	}
+	rest(ctx, afterword/2)
+	lines.print(d.Out, start, time.Now())
+	return nil
+}
