@@ -77,8 +77,7 @@ func (d demo) cutCable(ctx context.Context, s *site.Site) error {
 func (d demo) migrate(ctx context.Context, s *site.Site) error {
 	ctx, cancel := context.WithTimeout(ctx, patience+ready)
 	defer cancel()
-	m := migration{s, func(string, ...any) {}}
-	if err := m.startOld(ctx); err != nil {
+	if err := (migration{Site: s}).startOld(ctx); err != nil {
 		return err
 	}
 	d.say("The old host has the VIP and is the master. Three clients write through the VIP …")
@@ -86,18 +85,18 @@ func (d demo) migrate(ctx context.Context, s *site.Site) error {
 	defer book.Stop()
 	for _, step := range []struct {
 		title string
-		run   func(context.Context) error
+		run   func(migration, context.Context) error
 	}{
-		{"1  the new hosts copy the data, in a chain", m.chain},
-		{"2  redis1 stands by for the old host", m.join},
-		{"3  the old host gives the VIP up", m.handOver},
-		{"4  redis2 stands by for redis1", m.complete},
-		{"5  the old host is switched off", m.retire},
+		{"1  the new hosts copy the data, in a chain", migration.chain},
+		{"2  redis1 stands by for the old host", migration.join},
+		{"3  the old host gives the VIP up", migration.handOver},
+		{"4  redis2 stands by for redis1", migration.complete},
+		{"5  the old host is switched off", migration.retire},
 	} {
 		if err := book.WaitAcknowledged(ctx, writesTo); err != nil {
 			return err
 		}
-		if err := d.step(ctx, s, &m, step.title, step.run); err != nil {
+		if err := d.step(ctx, s, step.title, step.run); err != nil {
 			return fmt.Errorf("%s: %w", step.title, err)
 		}
 	}
@@ -109,18 +108,18 @@ func (d demo) migrate(ctx context.Context, s *site.Site) error {
 }
 
 // step shows one step of the migration.
-func (d demo) step(ctx context.Context, s *site.Site, m *migration, title string, run func(context.Context) error) error {
+func (d demo) step(ctx context.Context, s *site.Site, title string, run func(migration, context.Context) error) error {
 	lines, err := watch(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer lines.stop()
-	m.Say = func(format string, args ...any) {
+	m := migration{s, func(format string, args ...any) {
 		lines.add(event{time.Now(), "you", fmt.Sprintf(format, args...)})
-	}
+	}}
 	d.say("\n▶ %s\n", title)
 	start := time.Now()
-	if err := run(ctx); err != nil {
+	if err := run(m, ctx); err != nil {
 		return err
 	}
 	rest(ctx, afterword/2)

@@ -110,8 +110,8 @@ var phrases = []struct {
 	{"redis-server", regexp.MustCompile(`REPLICAOF (\S+) enabled`), "Redis: is a replica of $1 now"},
 	{"redis-server", regexp.MustCompile(`MASTER <-> REPLICA sync: Finished with success`), "Redis: has a full copy of the data"},
 	{"redis-server", regexp.MustCompile(`Successful partial resynchronization`), "Redis: has what it missed, and goes on from there"},
-	{"haproxy", regexp.MustCompile(`^Server master/(\S+) is UP`), "HAProxy: $1 is the master; it gets the clients"},
-	{"haproxy", regexp.MustCompile(`^Server master/(\S+) is DOWN`), "HAProxy: $1 is the master no more; its clients are cut off"},
+	{"haproxy", regexp.MustCompile(`^Server master/(\S+) is UP`), "HAProxy: the clients go to $1"},
+	{"haproxy", regexp.MustCompile(`^Server master/(\S+) is DOWN`), "HAProxy: no clients for $1"},
 	{"lab", regexp.MustCompile(`^(kill -9 .*|start (redis-server|haproxy))$`), "$1"},
 }
 

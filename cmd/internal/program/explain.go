@@ -42,7 +42,10 @@ func explainCommand() *cli.Command {
 			policy.Expect = expect
 			e := Explain{
 				Group: seat.Name, VIPs: seat.VIPs, Survey: seat.electing(seat.survey(), policy).Full, Policy: policy, Condition: seat.condition,
-				Out: c.App.Writer, JSON: c.Bool("json"), Timeout: seat.Timeout,
+				Out: c.App.Writer, JSON: c.Bool("json"),
+				// One that hangs must not take the others' time: this node, the Sentinels and those
+				// that they know, the other nodes.
+				Timeout: seat.Timeout + 3*seat.PeerTimeout,
 			}
 			if len(seat.Sentinels) > 0 {
 				e.Convene, e.FenceIn = seat.convene, seat.FenceAfter

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -306,5 +307,16 @@ func TestMaintenanceIsForAPair(t *testing.T) {
 	}
 	if code, out := run(t, dir, "redis-vip", "maintenance", "--nodes", addr, "--node", addr, "--sentinels", "127.0.0.1", "perhaps"); code != 2 {
 		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+// A node that hangs has used up its own time, and not that of the others.
+func TestExplainOfAHungNode(t *testing.T) {
+	hung, peer := nodetest.Redis(t), nodetest.Redis(t)
+	hung.Signal(syscall.SIGSTOP)
+	code, out := run(t, t.TempDir(), "redis-vip", "explain", "--timeout", "300ms",
+		"--nodes", hung.Addr.String()+","+peer.Addr.String(), "--node", hung.Addr.String())
+	if code != 0 || !strings.Contains(out, "UNFIT (unreachable)") || !regexp.MustCompile(peer.Addr.String()+` +master +alive`).MatchString(out) {
+		t.Errorf("exit %d:\n%s", code, out)
 	}
 }

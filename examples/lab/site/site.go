@@ -205,7 +205,7 @@ func (n *Node) Services() []*Service { return append([]*Service{&n.Redis.Service
 // guards are those that watch over Redis.
 func (n *Node) guards() (list []*Service) {
 	if n.HAProxy != nil {
-		list = append(list, &n.HAProxy.Service)
+		list = append(list, n.HAProxy)
 	}
 	if n.Keepalived != nil {
 		list = append(list, &n.Keepalived.Service)
