@@ -138,11 +138,11 @@ func TestProxiedHAProxyFails(t *testing.T) {
 	}
 }
 
-// returned waits until HAProxy has seen the old master say that it is one.
-func returned(ctx context.Context, s *site.Site, old *site.Node, since time.Time) error {
+// returned waits until a HAProxy has seen the old master say that it is one.
+func returned(ctx context.Context, s *site.Site, proxy, old *site.Node, since time.Time) error {
 	_, err := s.Journal.Wait(ctx, func(e netlab.Entry) bool {
 		switch {
-		case e.At.Before(since), !strings.HasPrefix(e.Host, "haproxy"):
+		case e.At.Before(since), e.Host != proxy.Name:
 			return false
 		case e.Identifier == "haproxy":
 			return strings.Contains(e.Message, "Server master/"+old.Name+" is UP")
@@ -176,7 +176,7 @@ func TestProxiedOldMasterReturns(t *testing.T) {
 			if err := old.Redis.Start(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if err := returned(ctx, s, old, back); err != nil {
+			if err := returned(ctx, s, holder(t, s), old, back); err != nil {
 				t.Fatal(err)
 			}
 			report, missing := write(t, ctx, s, func(*ledger.Ledger) error { return old.Redis.WaitRole(ctx, "slave") })

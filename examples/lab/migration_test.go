@@ -51,6 +51,11 @@ func TestMigration(t *testing.T) {
 	if outage := report.Outage.Duration(); outage > time.Second {
 		t.Errorf("outage %v", outage)
 	}
+	for _, n := range s.Nodes {
+		if code, says := lintOn(t, ctx, n); code != 0 || says != "" {
+			t.Errorf("%s: exit %d:\n%s", n.Name, code, says)
+		}
+	}
 	// The new pair is one: it survives what the old host did not.
 	_, missing := failover(t, ctx, s, func(ctx context.Context, active *site.Node) error { return active.Redis.Kill(ctx) })
 	if len(missing) > inFlight {

@@ -126,27 +126,28 @@ func (t *tutorial) start(ctx context.Context) error {
 			return fmt.Errorf("something listens on %s already: the lesson needs that port", address)
 		}
 	}
-	for _, port := range []string{"7001", "7002"} {
-		if err := os.MkdirAll(filepath.Join(t.dir, "run", port), 0o755); err != nil {
+	for port, conf := range map[string]string{
+		"7001": "redis.conf", "7002": "redis.conf",
+		"5001": "sentinel.conf", "5002": "sentinel.conf", "5003": "sentinel.conf",
+	} {
+		content, err := os.ReadFile(filepath.Join(t.dir, conf))
+		if err == nil {
+			err = os.MkdirAll(filepath.Join(t.dir, "run", port), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(t.dir, "run", port+".conf"), content, 0o644)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	lines := []string{
-		"redis-server redis.conf --port 7001 --dir run/7001",
-		"redis-server redis.conf --port 7002 --dir run/7002 --replicaof 127.0.0.1 7001",
-	}
-	conf, err := os.ReadFile(filepath.Join(t.dir, "sentinel.conf"))
-	if err != nil {
-		return err
-	}
-	for _, address := range lessonSentinels {
-		_, port, _ := strings.Cut(address, ":")
-		if err := os.WriteFile(filepath.Join(t.dir, "run", port+".conf"), conf, 0o644); err != nil {
-			return err
-		}
-		lines = append(lines, fmt.Sprintf("redis-sentinel run/%s.conf --port %s", port, port))
-	}
-	for _, line := range lines {
+	for _, line := range []string{
+		"redis-server run/7001.conf --port 7001 --dir run/7001",
+		"redis-server run/7002.conf --port 7002 --dir run/7002 --replicaof 127.0.0.1 7001",
+		"redis-sentinel run/5001.conf --port 5001",
+		"redis-sentinel run/5002.conf --port 5002",
+		"redis-sentinel run/5003.conf --port 5003",
+	} {
 		if err := t.serve(line); err != nil {
 			return fmt.Errorf("%s: %w (run bin/lab install, if it is missing)", line, err)
 		}

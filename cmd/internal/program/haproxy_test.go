@@ -124,6 +124,27 @@ func TestCheckForHAProxyWithPasswords(t *testing.T) {
 	e.reason("master")
 }
 
+// The rights that the README of examples/haproxy-sentinel gives are enough.
+func TestCheckForHAProxyWithLeastRights(t *testing.T) {
+	e := newEnsemble(t, "")
+	e.master.Do("ACL", "SETUSER", "check", "on", ">hunter2", "-@all", "+ping", "+info")
+	for _, s := range e.sentinels {
+		s.Do("ACL", "SETUSER", "check", "on", ">hunter3", "-@all", "+sentinel|get-master-addr-by-name", "+sentinel|master", "+sentinel|sentinels", "+sentinel|myid")
+	}
+	t.Setenv("REDIS_VIP_GROUP", "mymaster")
+	t.Setenv("REDIS_VIP_USERNAME", "check")
+	t.Setenv("REDIS_VIP_PASSWORD", "hunter2")
+	t.Setenv("REDIS_VIP_SENTINEL_USERNAME", "check")
+	t.Setenv("REDIS_VIP_SENTINEL_PASSWORD", "hunter3")
+	e.expect(e.master, 0)
+	e.reason("master")
+	for _, s := range append(e.sentinels, e.master) {
+		if log, _ := s.Do("ACL", "LOG").([]any); len(log) > 0 {
+			t.Errorf("%s has refused %v", s.Addr, log)
+		}
+	}
+}
+
 func TestCheckForHAProxyRefuses(t *testing.T) {
 	e := newEnsemble(t, "")
 	for _, test := range []struct {
