@@ -230,8 +230,8 @@ func TestProxiedMasterDeposed(t *testing.T) {
 					}
 					return s.WaitReady(ctx)
 				})
-				// One replica is left to it until a Sentinel sees the new master, and acknowledges for
-				// min-replicas-max-lag at most.
+				// Down-after and the election, where it is cut off; until a majority has switched, 2 s;
+				// a check or two.
 				if limit := 7500; whose == "ours" && len(missing) > limit {
 					t.Errorf("%d acknowledged writes are lost: it took writes for too long", len(missing))
 				}

@@ -24,13 +24,9 @@ const tcpCheck = `    option tcp-check
 // ours are the lines of the example's haproxy.cfg that the articles do not have.
 var ours = regexp.MustCompile(`(?m)^\s+(external-check|insecure-fork-wanted|option external-check|external-check .*|tcp-request .*|default-server .*)\n`)
 
-// enough are lines of the example's redis.conf that they do not have either.
-var enough = regexp.MustCompile(`(?m)^min-replicas-.*\n`)
-
 // TCPCheck are options for site.Proxied without our check.
 func TCPCheck() site.Options {
 	return site.Options{Edit: map[string]func([]byte) []byte{
-		site.RedisConf: func(conf []byte) []byte { return enough.ReplaceAll(conf, nil) },
 		site.HAProxyConf: func(conf []byte) []byte {
 			text := string(ours.ReplaceAll(conf, nil))
 			return []byte(strings.Replace(text, "\nbackend master\n", "\nbackend master\n"+tcpCheck, 1))
