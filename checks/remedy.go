@@ -13,6 +13,8 @@ var remedies = [len(reasons)]string{
 	Full:          "Find out who holds the connections (redis-cli client list), or raise maxclients.",
 	NotMaster:     "Nothing, where another node is the master: --expect asks for one here.",
 	NotReplica:    "Nothing, where this node is to be the master: --expect asks for a replica here.",
+	NotElected:    "Nothing, where the Sentinels name another node: this one follows it within seconds; else see redis-cli -p 26379 sentinel masters.",
+	Uncounted:     "Let sentinel_username, sentinel_password_file and the name of the group agree with the Sentinels.",
 	Syncing:       "Wait until the copy is complete; where it begins again and again, Redis's log says why.",
 	NeverSynced:   "Find out why it cannot copy: masterauth, masteruser and the network to the master; Redis's log says it.",
 	Stranger:      "Find out who made it follow that server; then, on this node: redis-vip notify-backup.",

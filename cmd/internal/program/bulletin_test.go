@@ -153,13 +153,24 @@ func TestTextfileUnderSentinel(t *testing.T) {
 	}
 }
 
+// lingering is a folder in which processes that a check has started may still be at work
+// when the test ends.
+func lingering(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "redis-vip-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nodetest.Eventually(t, "an end of "+dir, func() error { return os.RemoveAll(dir) }) })
+	return dir
+}
+
 // Where the metrics cannot be written, the verdict is the same, and the log says it
 // once.
 func TestTextfileThatCannotBeWritten(t *testing.T) {
 	t.Setenv(children, "1")
 	server := nodetest.Redis(t)
 	for _, place := range []string{"/nowhere", "redis-vip.prom", "/proc/redis-vip.prom"} {
-		dir := t.TempDir()
+		dir := lingering(t)
 		for range 3 {
 			if code, out := run(t, dir, "redis-check", "--nodes", server.Addr.String(), "--textfile", place); code != 0 {
 				t.Errorf("%s: exit %d: %s", place, code, out)

@@ -12,6 +12,7 @@ import (
 	"redis-vip/checks/clock"
 	"redis-vip/checks/survey"
 	"redis-vip/cmd/internal/config"
+	"redis-vip/cmd/internal/history"
 	"redis-vip/hooks"
 
 	"github.com/rs/zerolog"
@@ -49,6 +50,7 @@ func checkForHAProxy(c *cli.Context, log zerolog.Logger, expect checks.Expectati
 			Remember: func(checks.Memory, time.Time) error { return nil },
 			Heal:     func() error { return nil },
 		},
+		Publish:  func(*history.Entry, checks.Facts, checks.Verdict) error { return nil }, // it is another host's
 		Node:     seat.self.String(),
 		Last:     seat.file("." + seat.self.String() + ".verdict"),
 		Warnings: seat.warnings,
