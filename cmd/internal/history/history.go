@@ -53,6 +53,9 @@ const (
 	// patience is how long Append waits for another writer.
 	patience = 200 * time.Millisecond
 	poll     = 2 * time.Millisecond
+
+	// giveAway is how long root takes, at the most, to give a new file to its owner.
+	giveAway = 10 * time.Millisecond
 )
 
 func (l Log) older() string { return l.Path + ".1" }
@@ -120,15 +123,21 @@ func tail(file *os.File, size int64) []byte {
 func (l Log) open() (*os.File, error) {
 	for start := time.Now(); ; time.Sleep(poll) {
 		file, err := l.try()
-		if err == nil || time.Since(start) > patience {
-			return file, err
-		}
-		// Another writer has it; or has just renamed it; or makes it, as root, and has
-		// not given it away yet.
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, errMoved) && !errors.Is(err, fs.ErrPermission) {
+		waited := time.Since(start)
+		switch {
+		case err == nil:
+			return file, nil
+		case (errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, errMoved)) && waited < patience:
+		case errors.Is(err, fs.ErrPermission) && waited < giveAway && exists(l.Path):
+		default:
 			return nil, err
 		}
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 var errMoved = errors.New("another run has just put it aside")

@@ -3,7 +3,9 @@ package history_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,7 +194,14 @@ func TestConcurrent(t *testing.T) {
 // root's run and keepalived's, which is another user's, write the same file, whoever
 // is first.
 func TestTwoUsers(t *testing.T) {
-	if path := os.Getenv("HISTORY_PATH"); path != "" {
+	if path := os.Getenv("HISTORY_PATH"); path != "" && path == os.Getenv("HISTORY_DENIED") {
+		begun := time.Now()
+		err := (history.Log{Path: path}).Append(entry(0))
+		if took := time.Since(begun); !errors.Is(err, fs.ErrPermission) || took > 100*time.Millisecond {
+			t.Fatal(took, err)
+		}
+		return
+	} else if path != "" {
 		if err := (history.Log{Path: path}).Append(entry(os.Getpid())); err != nil {
 			t.Fatal(err)
 		}
@@ -232,6 +241,21 @@ func TestTwoUsers(t *testing.T) {
 		as(map[string]string{"root": "nobody", "nobody": "root"}[first])
 		if got := read(t, l); len(got) != 2 {
 			t.Errorf("%s first: %v", first, got)
+		}
+	}
+
+	// Who may not write there is told at once: a hook does not wait for it.
+	if err := os.Chown(dir, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new.history", "root.history"} {
+		path := filepath.Join(dir, name)
+		os.Chown(path, 0, 0)
+		cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "HISTORY_PATH="+path, "HISTORY_DENIED="+path)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
 		}
 	}
 }

@@ -44,6 +44,11 @@ func past(g config.Group) history.Log {
 	return history.Log{Path: filepath.Join(g.StateDir, g.Name+".history")}
 }
 
+// enter puts the run of a hook into the history.
+func (s seat) enter(log zerolog.Logger) func(history.Entry) {
+	return func(e history.Entry) { s.tellAll(log, "", bulletin{Entry: &e}) }
+}
+
 // bulletinDetached has another process publish what a check saw: the disk may keep it
 // waiting, and a health check must not be. Mostly there is nothing to say.
 func (s seat) bulletinDetached(c *cli.Context, entry *history.Entry, f checks.Facts, v checks.Verdict) error {
@@ -78,15 +83,18 @@ func (s seat) tellAll(log zerolog.Logger, textfile string, b bulletin) {
 		failed = s.history().Append(*b.Entry)
 	}
 	if b.Metrics != nil {
-		failed = errors.Join(failed, s.expose(textfile, b.Metrics))
+		failed = errors.Join(failed, s.expose(textfile, b.Metrics), survey.Mark(s.file(".metrics")))
 	}
 	now := ""
 	if failed != nil {
 		now = oneLine([]error{failed})
 	}
 	before, _ := survey.Read(s.file(".bulletin"))
+	if now == string(before) {
+		return
+	}
 	survey.Replace(s.file(".bulletin"), []byte(now), false) // lost, it costs a line in the log
-	if now != "" && now != string(before) {
+	if now != "" {
 		log.Warn().Str("group", s.Name).Str("problem", now).Msg("what was seen cannot be written down for others: " + now)
 	}
 }
@@ -104,7 +112,7 @@ func (s seat) exposeRun(log zerolog.Logger, textfile string, r *hooks.Record) {
 }
 
 func (s seat) metricsAreOld() bool {
-	info, err := os.Stat(s.file(".bulletin"))
+	info, err := os.Stat(s.file(".metrics"))
 	return err != nil || !checks.Within(metricsEvery, info.ModTime(), time.Now())
 }
 

@@ -104,7 +104,7 @@ func TestTextfile(t *testing.T) {
 	}
 	// It was said too long ago.
 	old := time.Now().Add(-6 * time.Second)
-	if err := os.Chtimes(filepath.Join(dir, "default.bulletin"), old, old); err != nil {
+	if err := os.Chtimes(filepath.Join(dir, "default.metrics"), old, old); err != nil {
 		t.Fatal(err)
 	}
 	check(0)
@@ -176,14 +176,11 @@ func TestTextfileThatCannotBeWritten(t *testing.T) {
 				t.Errorf("%s: exit %d: %s", place, code, out)
 			}
 			nodetest.Eventually(t, "the word of it", func() error {
-				text, err := os.ReadFile(filepath.Join(dir, "default.bulletin"))
-				if err == nil && len(text) == 0 {
-					err = errors.New("no problem")
-				}
-				return err
+				_, tried := os.Stat(filepath.Join(dir, "default.metrics"))
+				_, said := os.Stat(filepath.Join(dir, "default.bulletin"))
+				return errors.Join(tried, said)
 			})
-			old := time.Now().Add(-6 * time.Second)
-			os.Chtimes(filepath.Join(dir, "default.bulletin"), old, old)
+			os.Remove(filepath.Join(dir, "default.metrics")) // so that the next check writes again
 		}
 		said := 0
 		for _, record := range logged(t, dir) {
@@ -260,6 +257,30 @@ func TestHistoryOfAPerson(t *testing.T) {
 	}
 	if want := "redis-vip maintenance on: failed, redis-vip maintenance on: done, redis-vip maintenance off: done"; strings.Join(got, ", ") != want {
 		t.Errorf("%v", got)
+	}
+}
+
+// A history that cannot be written is no error for a hook, and is said once.
+func TestHistoryThatCannotBeWritten(t *testing.T) {
+	master, replica := nodetest.Redis(t), nodetest.Redis(t)
+	replica.Follow(master)
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "default.history"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if code, out := run(t, dir, "notify-backup", "--nodes", master.Addr.String()+","+replica.Addr.String(), "--node", replica.Addr.String(), "--vips", "127.9.9.9"); code != 0 {
+			t.Errorf("exit %d: %s", code, out)
+		}
+	}
+	said := 0
+	for _, record := range logged(t, dir) {
+		if record["problem"] != nil {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("said %d times: %v", said, logged(t, dir))
 	}
 }
 

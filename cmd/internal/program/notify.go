@@ -49,7 +49,7 @@ func notifyApp(name Name) *cli.App {
 func notify(ctx context.Context, log zerolog.Logger, seat seat, settle hooks.Settle) error {
 	return Notify{
 		Settle:   settle,
-		History:  seat.history(),
+		Enter:    seat.enter(log),
 		Warnings: seat.warnings,
 		Log:      log.With().Str("group", seat.Name).Logger(),
 		Timeout:  seat.HookTimeout,
@@ -59,8 +59,8 @@ func notify(ctx context.Context, log zerolog.Logger, seat seat, settle hooks.Set
 // Notify is one run of notify-master or notify-backup.
 type Notify struct {
 	Settle   hooks.Settle
-	History  history.Log
-	Warnings []error // about the configuration
+	Enter    func(history.Entry) // into the history
+	Warnings []error             // about the configuration
 	Log      zerolog.Logger
 	Timeout  time.Duration // of the whole run, less what a preservation takes
 }
@@ -76,17 +76,15 @@ func (n Notify) Run(ctx context.Context) error {
 
 	record := n.Settle.Run(ctx)
 	record.Warnings = append(record.Warnings, n.Warnings...)
-	return write(n.Log, n.History, record)
+	return write(n.Log, n.Enter, record)
 }
 
 // write logs the record of a hook: the one line it leaves behind. A run that did
 // something is also an entry of the history.
-func write(log zerolog.Logger, past history.Log, record *hooks.Record) error {
+func write(log zerolog.Logger, enter func(history.Entry), record *hooks.Record) error {
 	log.WithLevel(record.Level()).EmbedObject(record).Msg(record.Message())
 	if record.Outcome != hooks.AlreadyRunning {
-		if err := past.Append(done(record, time.Now())); err != nil {
-			log.Warn().Err(err).Msg("the history lacks this run")
-		}
+		enter(done(record, time.Now()))
 	}
 	if record.Outcome == hooks.Failed {
 		return errFailed

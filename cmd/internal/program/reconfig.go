@@ -216,7 +216,7 @@ func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, 
 			Patience: sentinelPatience,
 		},
 		Publish: func(r *hooks.Record) { seat.exposeRun(log, textfile, r) },
-		History: seat.history(),
+		Enter:   seat.enter(log),
 		Repeat:  func() error { return detach(c, SentinelReconfig, "--announce", group) },
 		Last:    seat.file(".course"),
 		Quiet:   quiet,
@@ -237,10 +237,10 @@ const sentinelSave = 8 * time.Second
 type Reconfig struct {
 	Reconcile hooks.Reconcile
 	Publish   func(*hooks.Record) // for node_exporter
-	History   history.Log
-	Repeat    func() error // starts the later announcements, and does not wait for them
-	Last      string       // file that holds what the last run came to
-	Quiet     bool         // log only what differs from that
+	Enter     func(history.Entry) // into the history
+	Repeat    func() error        // starts the later announcements, and does not wait for them
+	Last      string              // file that holds what the last run came to
+	Quiet     bool                // log only what differs from that
 	Log       zerolog.Logger
 	Timeout   time.Duration // of the whole run; Sentinel kills after 60 s
 }
@@ -270,7 +270,7 @@ func (c Reconfig) Run(ctx context.Context) error {
 		return nil
 	}
 	survey.Replace(c.Last, []byte(now), false) // lost, it costs a line in the log
-	return write(c.Log, c.History, record)
+	return write(c.Log, c.Enter, record)
 }
 
 // announce repeats the announcements of a group's VIPs for as long as a neighbour
