@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(program.Run(program.RedisCheck, os.Args, program.Streams{Out: os.Stdout, Err: os.Stderr}))
+	os.Exit(program.RunCheck(os.Args, program.Streams{Out: os.Stdout, Err: os.Stderr}))
 }
