@@ -45,8 +45,12 @@ lint:
 	$(GO) run $(STATICCHECK) ./...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/build packaging/scripts/* packaging/completions/redis-vip.bash; fi
 
-bench: build ## what a check costs
-	$(GO) test -run '^$$' -bench . ./...
+bench: build install-tools ## what the programs cost, beside what people use in their place
+	@mkdir -p bin/bench
+	@$(BUILD) -o bin/bench/ping-go ./examples/lab/bench/ping
+	@if command -v cc >/dev/null; then cc -O2 -static -o bin/bench/ping-c examples/lab/bench/c/ping.c; fi
+	$(SUDO) bin/lab bench
+	$(GO) test -run '^$$' -bench . ./cmd/... ./checks/...
 
 clean:
 	rm -rf bin dist

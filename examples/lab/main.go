@@ -17,18 +17,20 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"redis-vip/examples/lab/bench"
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/site"
 )
 
 func main() {
 	netlab.Init()
+	bench.Init()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	app := &cli.App{
 		Name:     "lab",
 		Usage:    "run the examples on one machine, with real Redis and keepalived",
-		Commands: append(exampleCommands(), tutorialCommand(), demoCommand(), faultCommand(), upCommand(), installCommand()),
+		Commands: append(exampleCommands(), tutorialCommand(), demoCommand(), benchCommand(), faultCommand(), upCommand(), installCommand()),
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
