@@ -25,7 +25,7 @@ func (f *Facts) parseInfo(text string) {
 		case "redis_version":
 			f.Version = value
 		case "uptime_in_seconds":
-			f.Uptime = seconds(value)
+			f.Uptime = max(seconds(value), 0)
 		case "server_time_usec":
 			f.Fraction = time.Duration(integer(value)%1_000_000) * time.Microsecond
 		case "config_file":
@@ -51,9 +51,9 @@ func (f *Facts) parseInfo(text string) {
 		case "master_sync_in_progress":
 			f.Upstream.Syncing = value == "1"
 		case "master_last_io_seconds_ago":
-			f.Upstream.LastIO = seconds(value)
+			f.Upstream.LastIO = Since(integer(value))
 		case "master_link_down_since_seconds":
-			f.Upstream.DownSince = seconds(value)
+			f.Upstream.DownSince = Since(integer(value))
 		case "slave_repl_offset":
 			f.Upstream.Offset = integer(value)
 		default:
@@ -82,7 +82,7 @@ func parseDownstream(value string) Downstream {
 	d := Downstream{
 		State:  pair(value, "state"),
 		Offset: integer(pair(value, "offset")),
-		Lag:    seconds(pair(value, "lag")),
+		Lag:    Lag(integer(pair(value, "lag"))),
 	}
 	if ip, err := netip.ParseAddr(pair(value, "ip")); err == nil {
 		d.Addr = netip.AddrPortFrom(ip.Unmap(), port(pair(value, "port")))
@@ -117,6 +117,27 @@ func port(s string) uint16 {
 }
 
 // seconds reads a whole number of seconds; one too large for a Duration is cut.
-func seconds(s string) time.Duration {
-	return time.Duration(min(integer(s), math.MaxInt64/int64(time.Second))) * time.Second
+func seconds(s string) time.Duration { return whole(integer(s)) }
+
+func whole(seconds int64) time.Duration {
+	return time.Duration(min(seconds, math.MaxInt64/int64(time.Second))) * time.Second
+}
+
+// Since is how long ago something was that Redis counts in whole seconds, where -1 is
+// never. Redis counts by the time of day: after the clock was set back, what was before
+// lies ahead. It counts as just now, until the clock has caught up.
+func Since(seconds int64) time.Duration {
+	if seconds < -1 {
+		return 0
+	}
+	return whole(seconds)
+}
+
+// Lag is the same for an acknowledgement. One that lies ahead is not known to be
+// recent: the next one is a second away.
+func Lag(seconds int64) time.Duration {
+	if seconds < 0 {
+		return math.MaxInt64
+	}
+	return whole(seconds)
 }
