@@ -20,15 +20,15 @@ const (
 	ByLineage        // it was promoted out of the other's history, and went on from there
 	ByOffset         // the same history, and it has more of it
 	ByLink           // it heard the other until the other restarted
-	ByUptime         // the other has only just come up
 	ByVIP            // it has the VIP
+	ByUptime         // the other has only just come up
 	ByKeys           // it has more keys
 	ByOrder          // it stands first in the configuration
 )
 
 var grounds = [...]string{
 	Equal: "equal", ByLife: "life", ByData: "data", ByRole: "role", ByLineage: "lineage", ByOffset: "offset",
-	ByLink: "link", ByUptime: "uptime", ByVIP: "vip", ByKeys: "keys", ByOrder: "order",
+	ByLink: "link", ByVIP: "vip", ByUptime: "uptime", ByKeys: "keys", ByOrder: "order",
 }
 
 func (g Ground) String() string { return grounds[g] }
@@ -106,11 +106,11 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 	if d := prefer(side{heard(a, b), heard(b, a)}); d != 0 {
 		return d, ByLink
 	}
-	if d := prefer(side{!young(a), !young(b)}); d != 0 && a.IsMaster() {
-		return d, ByUptime
-	}
 	if d := prefer(side{has(a), has(b)}); d != 0 {
 		return d, ByVIP
+	}
+	if d := prefer(side{!young(a), !young(b)}); d != 0 && a.IsMaster() {
+		return d, ByUptime
 	}
 	if d := cmp.Compare(b.Keys, a.Keys); d != 0 {
 		return d, ByKeys
