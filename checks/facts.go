@@ -150,8 +150,24 @@ func (f Facts) Conclusive() bool {
 	}
 }
 
+// Abandoned says whether this replica has long waited for a master that is none any
+// more, and nobody has made it the master instead. If that one comes back with older
+// data, Redis copies it at once, before any program can look.
+func (f Facts) Abandoned() bool {
+	if f.Role != node.Replica || f.Upstream.Syncing || max(f.Upstream.LastIO, f.Upstream.DownSince) <= Silence {
+		return false
+	}
+	return slices.ContainsFunc(f.Peers, func(n Node) bool {
+		return f.Follows(n.Addr) && (!n.Class.Answers() || n.Class == node.Loading || n.Role == node.Replica)
+	})
+}
+
+// Nobody is where nothing listens: who follows it keeps its data and takes no writes.
+// A Redis that never boots as a master does.
+var Nobody = netip.MustParseAddrPort("127.0.0.1:1")
+
 // Strange says whether n replicates from a server that is no node of the group.
 func (f Facts) Strange() bool {
-	return f.Role == node.Replica && len(f.Group) > 0 && !f.Restarted() &&
+	return f.Role == node.Replica && len(f.Group) > 0 && !f.Restarted() && !f.Follows(Nobody) &&
 		!slices.ContainsFunc(f.Group, func(addr netip.AddrPort) bool { return f.Follows(addr) })
 }

@@ -110,7 +110,7 @@ func (f Facts) drifts(v Verdict, p Policy) bool {
 		return !v.Fit // and a fence has to be renewed for as long as that lasts
 	case v.Goal == BeReplica:
 		_, found := f.Leader(p)
-		return found && !f.followsMaster(p)
+		return found && !f.followsMaster(p) || f.Abandoned()
 	default:
 		return false
 	}

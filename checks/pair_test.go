@@ -516,3 +516,33 @@ func TestPairWithoutBacklog(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A replica that has long heard nobody must not be there when Redis links itself again:
+// what comes back may have less.
+func TestPairAbandoned(t *testing.T) {
+	for name, test := range map[string]struct {
+		self, peer  state
+		since       time.Duration
+		reason      checks.Reason
+		drift, here bool
+	}{
+		"dead for a moment":        {lost, refused, checks.Silence, checks.Candidate, false, false},
+		"long dead":                {lost, refused, checks.Silence + time.Second, checks.Candidate, true, false},
+		"long cut off":             {lost, silent, time.Minute, checks.Candidate, true, false},
+		"the master is there":      {lost, master, time.Minute, checks.LinkLost, false, false},
+		"here is the VIP":          {lost, silent, time.Minute, checks.Candidate, true, true}, // by another hook
+		"has let go of it already": {nobodys, silent, -time.Second, checks.Waiting, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := situation{states: [2]state{test.self, test.peer}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Second, time.Hour}}
+			f := s.facts(0)
+			f.Upstream.DownSince = test.since
+			if test.here {
+				f.VIP = checks.Here
+			}
+			if v := checks.Judge(f, policy); v.Reason != test.reason || v.Drift != test.drift {
+				t.Errorf("%+v, want %v, drift %v", v, test.reason, test.drift)
+			}
+		})
+	}
+}

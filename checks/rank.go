@@ -72,8 +72,8 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 		return forked(n, parent) && !wrote(n, n.SecondOff) && wrote(parent, n.SecondOff)
 	}
 	torn := func(n, parent Node) bool { return child(n, parent) && wrote(parent, n.SecondOff) }
-	heard := func(n, m Node) bool { // n replicated from m until m restarted
-		return n.Follows(m.Addr) && !n.Restarted() && m.Restarted()
+	heard := func(n, m Node) bool { // n replicated from m until m restarted, or has let go of it since
+		return (n.Follows(m.Addr) || n.Follows(Nobody)) && !n.Restarted() && m.Restarted()
 	}
 	siblings := a.SecondOff > 0 && b.SecondOff > 0 && a.ReplID2 == b.ReplID2
 

@@ -30,6 +30,7 @@ func (d *demotion) steps() []step {
 	return []step{
 		{name: "pause writes", run: d.fence},
 		{name: "release the lease", run: d.release},
+		{name: "let go", run: d.letGo},
 		{name: "find master", run: d.find},
 		{name: "preserve", run: d.preserve, slow: true},
 		{name: "REPLICAOF master", run: d.follow},
@@ -69,6 +70,21 @@ func (d *demotion) release(ctx context.Context, r *Record) error {
 		r.warn(fmt.Errorf("the lease ends by itself: %w", err))
 	}
 	return nil
+}
+
+// letGo has a replica wait for nobody in place of a master that is none any more. Only
+// our programs link a node again, after what it has is preserved.
+func (d *demotion) letGo(ctx context.Context, r *Record) error {
+	if r.Facts.Role != node.Replica || d.named.IsValid() {
+		return errNothing
+	}
+	if err := d.survey(ctx, r); err != nil {
+		return err
+	}
+	if !r.Facts.Abandoned() {
+		return errNothing
+	}
+	return changed(d.Local.Follow(ctx, checks.Nobody))
 }
 
 // find picks the master among the others: one that says itself that it is one, is
@@ -137,14 +153,11 @@ func (d *demotion) preserve(ctx context.Context, r *Record) error {
 	return err
 }
 
-// nobody is where nothing listens: who follows it keeps its data and takes no writes.
-var nobody = netip.MustParseAddrPort("127.0.0.1:1")
-
 // withdraw makes the provisional master a replica of nobody again.
 func (s Settle) withdraw(ctx context.Context) error {
 	ctx, cancel := s.Clock.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(s.Local.Follow(ctx, nobody), s.Local.Unpause(ctx))
+	return errors.Join(s.Local.Follow(ctx, checks.Nobody), s.Local.Unpause(ctx))
 }
 
 // remembered is what this node has, with what it remembers in place of what a restart

@@ -35,6 +35,7 @@ func (p *promotion) steps() []step {
 		{name: "pause the old master", run: p.pause},
 		{name: "drain", run: p.drain},
 		{name: "take the lease", run: p.elect},
+		{name: "send followers away", run: p.sendAway},
 		{name: "REPLICAOF NO ONE", run: p.promote},
 		{name: "verify master", run: p.verify},
 		{name: "CONFIG REWRITE", run: p.persist},
@@ -173,6 +174,26 @@ func refusal(l checks.Lease) error {
 	default:
 		return errors.New("a witness that has just started grants nothing yet")
 	}
+}
+
+// sendAway has nodes that wait for this one wait for nobody, if they have what this one
+// lacks: as soon as it is a master, they would copy its data over their own. Their own
+// hooks link them again, after that is preserved.
+func (p *promotion) sendAway(ctx context.Context, r *Record) error {
+	idle := true
+	for _, peer := range r.Facts.Peers {
+		if r.Facts.Role == node.Master || !peer.Follows(r.Facts.Addr) || preserve.Diverge(peer.Facts, r.Facts.Node.Facts).Safe() {
+			continue
+		}
+		idle = false
+		if err := p.peer(peer.Addr).Follow(ctx, checks.Nobody); err != nil {
+			return changed(err)
+		}
+	}
+	if idle {
+		return errNothing
+	}
+	return nil
 }
 
 func (p *promotion) promote(ctx context.Context, r *Record) error {
