@@ -1,0 +1,82 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"redis-vip/hooks"
+	"redis-vip/hooks/preserve"
+)
+
+// preserved is one file: everything that leads to last and not to before.
+type preserved struct {
+	last, before *entry
+}
+
+func (f preserved) has(w *entry) bool {
+	return f.last.has(w) && (f.before == nil || !f.before.has(w))
+}
+
+var errNoMasterLink = errors.New("NOMASTERLINK Can't SYNC while not connected with my master")
+
+// save is [redis-vip/hooks/preserve.Store.Save], with the same decision, and the
+// model's Redis in place of a connection.
+func (p *process) save(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+	h := p.host.world.redisAt(loss.From).host
+	ctx, cancel := p.clock.WithTimeout(ctx, 30*time.Minute)
+	defer cancel()
+	a := p.look(ctx, h, 15*time.Second)
+	if a.ReplID == "" {
+		return preserve.File{}, errors.New("does not say what it has")
+	}
+	d := preserve.Diverge(a, loss.Winner.Facts)
+	file := preserve.File{Meta: preserve.Meta{Divergence: d}}
+	if d.Safe() {
+		return file, nil
+	}
+	var saved preserved
+	var whole bool
+	err := p.call(ctx, h, 15*time.Second, func(r *redis) error {
+		switch u := r.upstream; {
+		case r.loading:
+			return errLoading
+		case u != nil && (u.link == nil || u.link.state != online):
+			return errNoMasterLink
+		}
+		saved.last = r.head.upTo(d.To + r.shift)
+		if d.From > 0 && r.replid == a.ReplID && r.backlog && r.reaches() <= d.From {
+			saved.before = r.head.upTo(d.From - 1 + r.shift)
+			return nil
+		}
+		whole, saved.last = true, r.head
+		if !r.backlog {
+			r.replid, r.replid2, r.second = r.world.name(r.host.name+"-"), "0", -1
+			r.createBacklog()
+		}
+		return nil
+	})
+	if err != nil {
+		return preserve.File{}, err
+	}
+	file.Kind = preserve.Suffix
+	took := time.Millisecond
+	if whole {
+		file.Kind = preserve.RDB
+		took = p.host.world.setup.CopyTime
+	}
+	p.clock.Sleep(ctx, took)
+	if err := ctx.Err(); err != nil {
+		return preserve.File{}, err
+	}
+	if !p.host.world.network.both(p.host, h) || !h.redis.running {
+		return preserve.File{}, errors.New("the connection broke")
+	}
+	if saved.last.keys == 0 || saved.before != nil && saved.before.keys == saved.last.keys {
+		file.Kind = preserve.Nothing
+		return file, nil
+	}
+	p.host.disk.files = append(p.host.disk.files, saved)
+	p.host.world.note(p.host.name, "preserved what %s has and %s lacks (%s)", h.name, p.host.world.nameOf(loss.Winner.Addr), d.Reason)
+	return file, nil
+}
