@@ -102,9 +102,10 @@ func (n Node) Restarted() bool {
 	return n.Role == node.Replica && !n.Upstream.Up && !n.Upstream.Syncing && n.Upstream.DownSince < 0
 }
 
-// IsMaster says whether n answers and is a master.
+// IsMaster says whether n answers and is a master, and not only one for as long as its
+// data is saved: that one is about to follow.
 func (n Node) IsMaster() bool {
-	return n.Class.Answers() && n.Class != node.Loading && n.Role == node.Master
+	return n.Class.Answers() && n.Class != node.Loading && n.Role == node.Master && !n.Saved()
 }
 
 // Reached says whether n's host is there, whatever its Redis does: a refusal comes
@@ -162,12 +163,8 @@ func (f Facts) Abandoned() bool {
 	})
 }
 
-// Nobody is where nothing listens: who follows it keeps its data and takes no writes.
-// A Redis that never boots as a master does.
-var Nobody = netip.MustParseAddrPort("127.0.0.1:1")
-
 // Strange says whether n replicates from a server that is no node of the group.
 func (f Facts) Strange() bool {
-	return f.Role == node.Replica && len(f.Group) > 0 && !f.Restarted() && !f.Follows(Nobody) &&
+	return f.Role == node.Replica && len(f.Group) > 0 && !f.Restarted() && !f.Follows(node.Nobody) &&
 		!slices.ContainsFunc(f.Group, func(addr netip.AddrPort) bool { return f.Follows(addr) })
 }

@@ -73,7 +73,7 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 	}
 	torn := func(n, parent Node) bool { return child(n, parent) && wrote(parent, n.SecondOff) }
 	heard := func(n, m Node) bool { // n replicated from m until m restarted, or has let go of it since
-		return (n.Follows(m.Addr) || n.Follows(Nobody)) && !n.Restarted() && m.Restarted()
+		return (n.Follows(m.Addr) || n.Follows(node.Nobody)) && !n.Restarted() && m.Restarted()
 	}
 	siblings := a.SecondOff > 0 && b.SecondOff > 0 && a.ReplID2 == b.ReplID2
 

@@ -33,6 +33,7 @@ func (d *demotion) steps() []step {
 		{name: "let go", run: d.letGo},
 		{name: "find master", run: d.find},
 		{name: "preserve", run: d.preserve, slow: true},
+		{name: "ask the master again", run: d.confirm},
 		{name: "REPLICAOF master", run: d.follow},
 		{name: "CLIENT UNPAUSE", run: d.unpause},
 		{name: "verify replica", run: d.verify},
@@ -84,7 +85,7 @@ func (d *demotion) letGo(ctx context.Context, r *Record) error {
 	if !r.Facts.Abandoned() {
 		return errNothing
 	}
-	return changed(d.Local.Follow(ctx, checks.Nobody))
+	return changed(d.Local.Follow(ctx, node.Nobody))
 }
 
 // find picks the master among the others: one that says itself that it is one, is
@@ -157,7 +158,7 @@ func (d *demotion) preserve(ctx context.Context, r *Record) error {
 func (s Settle) withdraw(ctx context.Context) error {
 	ctx, cancel := s.Clock.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(s.Local.Follow(ctx, checks.Nobody), s.Local.Unpause(ctx))
+	return errors.Join(s.Local.Follow(ctx, node.Nobody), s.Local.Unpause(ctx))
 }
 
 // remembered is what this node has, with what it remembers in place of what a restart
@@ -170,6 +171,25 @@ func (d *demotion) remembered(f checks.Facts) node.Facts {
 		f.ReplID, f.Offset = m.ReplID, m.Offset
 	}
 	return f.Node.Facts
+}
+
+// confirm asks whether the master still is one, and writes the same history: a
+// preservation may have taken long, and what was preserved is what that one lacked. If
+// not, the search begins anew.
+func (d *demotion) confirm(ctx context.Context, r *Record) error {
+	if len(r.Preserved) == 0 {
+		return errNothing
+	}
+	is := d.peer(d.master.Addr).Look(ctx)
+	if is.Role == node.Master && is.RunID == d.master.RunID && is.ReplID == d.master.ReplID {
+		return nil
+	}
+	if r.Facts.Role == node.Replica { // and a master only for the time of the save
+		if err := d.withdraw(ctx); err != nil {
+			return changed(err)
+		}
+	}
+	return fmt.Errorf("%w: %s is the master no more: %s", errAgain, d.master.Addr, Describe(is))
 }
 
 func (d *demotion) follow(ctx context.Context, r *Record) error {

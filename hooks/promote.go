@@ -186,7 +186,7 @@ func (p *promotion) sendAway(ctx context.Context, r *Record) error {
 			continue
 		}
 		idle = false
-		if err := p.peer(peer.Addr).Follow(ctx, checks.Nobody); err != nil {
+		if err := p.peer(peer.Addr).Follow(ctx, node.Nobody); err != nil {
 			return changed(err)
 		}
 	}

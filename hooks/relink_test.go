@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/node"
 	"redis-vip/checks/node/nodetest"
+	"redis-vip/hooks"
+	"redis-vip/hooks/preserve"
 )
 
 // Redis links itself again to a master that comes back, and copies what that one has.
@@ -30,7 +33,7 @@ func TestLetGo(t *testing.T) {
 			return f
 		}
 		run(t, s, time.Second) // there is nobody to follow
-		if f := b.Look(); f.Follows(checks.Nobody) != test.gone || f.Follows(a.Addr) == test.gone {
+		if f := b.Look(); f.Follows(node.Nobody) != test.gone || f.Follows(a.Addr) == test.gone {
 			t.Errorf("%v after the link was lost it follows %+v", test.since, f.Upstream)
 		}
 	}
@@ -49,7 +52,23 @@ func TestSendAway(t *testing.T) {
 	s := settle(t, at(checks.Here), a, b)
 	s.Force = true
 	reached(t, run(t, s, 5*time.Second))
-	if f := b.Look(); !f.Follows(checks.Nobody) || f.Keys != 1 {
+	if f := b.Look(); !f.Follows(node.Nobody) || f.Keys != 1 {
 		t.Errorf("the other one follows %+v and has %d keys", f.Upstream, f.Keys)
+	}
+}
+
+// A save may take long. What was a master before it need not be one after it.
+func TestMasterIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	a, b := diverged(t, 10)
+	s := settle(t, at(checks.Absent), a, b)
+	save := s.Save
+	s.Save = func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+		defer b.Do("REPLICAOF", node.Nobody.Addr().String(), node.Nobody.Port())
+		return save(ctx, loss)
+	}
+	r := s.Run(deadline(t, time.Second))
+	if f := a.Look(); r.Outcome != hooks.Failed || f.Role != node.Master || f.Keys != 11 {
+		t.Errorf("%v %v: it is a %v of %+v with %d keys", r.Outcome, r.Err, f.Role, f.Upstream, f.Keys)
 	}
 }

@@ -55,7 +55,8 @@ type Loss struct {
 // Why a step stops the others.
 var (
 	errSuperseded = errors.New("superseded: the VIP has moved")
-	errNotYet     = errors.New("not yet") // worth another try within the deadline
+	errAgain      = errors.New("what this rested on has changed") // the steps begin anew
+	errNotYet     = errors.New("not yet")                         // worth another try within the deadline
 	errNothing    = errors.New("nothing to do")
 )
 
@@ -81,7 +82,7 @@ func (s Settle) Run(ctx context.Context) *Record {
 		r.Outcome, r.Err = s.once(ctx, r)
 		// A run whose goal has gone begins anew, behind whoever has the lock by
 		// then: the event that took its goal away may have been lost.
-		if !errors.Is(r.Err, errSuperseded) || ctx.Err() != nil {
+		if !errors.Is(r.Err, errSuperseded) && !errors.Is(r.Err, errAgain) || ctx.Err() != nil {
 			break
 		}
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -88,6 +89,17 @@ type Downstream struct {
 	State  string         `json:"state"` // "online" once it streams
 	Offset int64          `json:"offset"`
 	Lag    time.Duration  `json:"-"` // since its last acknowledgement
+}
+
+// Nobody is where nothing listens: who follows it keeps its data and takes no writes.
+// A Redis that never boots as a master does. Who saves all the data of a server says
+// that it listens there: see [Facts.Saved].
+var Nobody = netip.MustParseAddrPort("127.0.0.1:1")
+
+// Saved says whether all the data of this server is being saved, which is done before
+// it has to follow another one.
+func (f Facts) Saved() bool {
+	return slices.ContainsFunc(f.Downstream, func(d Downstream) bool { return d.Addr == Nobody })
 }
 
 // Follows says whether this is a replica of the server at addr.

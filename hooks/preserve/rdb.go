@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"redis-vip/checks/node"
 )
 
 var errBadRDB = errors.New("what the server sent is no whole RDB")
@@ -38,10 +40,16 @@ func fullCopy(l *link, w io.Writer, room func(int64) error, progress func(int64)
 	if _, err := l.do("REPLCONF", "capa", "eof", "capa", "psync2"); err != nil {
 		return at, 0, err
 	}
-	// The server ends the link after the copy (7.0); older ones do not know it.
-	var refused serverError
-	if _, err := l.do("REPLCONF", "rdb-only", "1"); err != nil && !errors.As(err, &refused) {
-		return at, 0, err
+	for _, option := range [][]string{
+		// The server ends the link after the copy (7.0).
+		{"rdb-only", "1"},
+		// The other nodes see in its INFO that it is a master for this only.
+		{"listening-port", strconv.Itoa(int(node.Nobody.Port())), "ip-address", node.Nobody.Addr().String()},
+	} {
+		var refused serverError // older servers do not know all of them
+		if _, err := l.do(append([]string{"REPLCONF"}, option...)...); err != nil && !errors.As(err, &refused) {
+			return at, 0, err
+		}
 	}
 	if err := l.send("PSYNC", "?", "-1"); err != nil {
 		return at, 0, err
