@@ -1,81 +1,87 @@
 // Command sim runs redis-vip's own decision code in a world of virtual time, with
 // random faults, and says which of its promises did not hold.
 //
-//	go run ./examples/sim --seed 42 --timeline
+//	go run ./examples/sim --seed 42 --architecture witness --timeline
+//	go run ./examples/sim --runs 20000
 package main
 
 import (
-	"flag"
+	"context"
+	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"sync"
-	"sync/atomic"
+	"os/signal"
+	"slices"
 	"time"
+
+	"github.com/urfave/cli/v2"
 
 	"redis-vip/examples/sim/world"
 )
 
 func main() {
-	seed := flag.Uint64("seed", 0, "run this one")
-	from := flag.Uint64("from", 1, "the first of many")
-	count := flag.Uint64("count", 0, "how many")
-	timeline := flag.Bool("timeline", false, "print what happens")
-	keep := flag.Int("keep", 5, "stop after so many failures")
-	shrink := flag.Bool("shrink", false, "")
-	var arch world.Architecture
-	flag.TextVar(&arch, "architecture", world.Pair, "pair")
-	flag.Parse()
-	if *count == 0 {
-		r := world.Runner{}
-		s := world.Draw(arch, *seed)
-		if *shrink {
-			s = world.Shrink(s)
-		}
-		if *timeline {
-			r.Timeline = func(s string) { fmt.Println(s) }
-		}
-		fmt.Print(s)
-		fmt.Printf("%+v\n", r.Run(s))
-		return
-	}
-	start := time.Now()
-	var next, failed atomic.Uint64
-	next.Store(*from)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var virtual time.Duration
-	var total world.Result
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			r := world.Runner{}
-			defer r.Close()
-			for {
-				n := next.Add(1) - 1
-				if n >= *from+*count || int(failed.Load()) >= *keep {
-					return
-				}
-				s := world.Draw(arch, n)
-				res := r.Run(s)
-				mu.Lock()
-				virtual += res.Took
-				total.Acked += res.Acked
-				total.Exempt += res.Exempt
-				total.Unwatched += res.Unwatched
-				total.Saved += res.Saved
-				if res.Violated != world.None {
-					failed.Add(1)
-					fmt.Printf("seed %d: %s at %v: %s\n", n, res.Violated, res.At, res.What)
-				}
-				mu.Unlock()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	app := &cli.App{
+		Name:      "sim",
+		Usage:     "look for an order of events in which the rules are wrong",
+		UsageText: "sim --seed N [--architecture A] [--timeline] [--shrink]\nsim --runs N [--fresh N] [--architecture A]",
+		Flags: []cli.Flag{
+			&cli.Uint64Flag{Name: "seed", Usage: "run the one schedule of this `SEED`"},
+			&cli.BoolFlag{Name: "timeline", Usage: "print what happens in it"},
+			&cli.BoolFlag{Name: "shrink", Usage: "if it fails, find the least that does"},
+			&cli.Uint64Flag{Name: "runs", Usage: "run the schedules of the first `N` seeds"},
+			&cli.Uint64Flag{Name: "fresh", Usage: "and of `N` seeds that nobody has seen"},
+			&cli.StringFlag{Name: "architecture", Usage: "only `A`: pair, witness or sentinel"},
+		},
+		Action: func(c *cli.Context) error {
+			all, err := architectures(c.String("architecture"))
+			if err != nil {
+				return err
 			}
-		})
+			if c.IsSet("seed") {
+				return one(world.Draw(all[0], c.Uint64("seed")), c.Bool("timeline"), c.Bool("shrink"))
+			}
+			if err := known(); err != nil {
+				return err
+			}
+			return errors.Join(
+				hunt{Architectures: all, First: 1, Runs: c.Uint64("runs"), Name: "fixed"}.Run(c.Context),
+				hunt{Architectures: all, First: uint64(time.Now().UnixNano()), Runs: c.Uint64("fresh"), Name: "fresh"}.Run(c.Context),
+			)
+		},
 	}
-	wg.Wait()
-	took := time.Since(start)
-	n := next.Load() - *from
-	fmt.Printf("%d runs in %v: %.0f/s, %.0f s of virtual time each; acked %d, exempt %d, unwatched %d, saved %d; %d failed\n", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), virtual.Seconds()/float64(n), total.Acked, total.Exempt, total.Unwatched, total.Saved, failed.Load())
-	if failed.Load() > 0 {
+	if err := app.RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "sim:", err)
 		os.Exit(1)
 	}
+}
+
+// architectures is the one of that name, or all.
+func architectures(name string) ([]world.Architecture, error) {
+	all := world.Architectures()
+	if name == "" {
+		return all, nil
+	}
+	var a world.Architecture
+	if err := a.UnmarshalText([]byte(name)); err != nil {
+		return nil, fmt.Errorf("--architecture: %w", err)
+	}
+	return slices.DeleteFunc(all, func(b world.Architecture) bool { return a != b }), nil
+}
+
+// one runs one schedule.
+func one(s world.Schedule, timeline, shrink bool) error {
+	var r world.Runner
+	defer r.Close()
+	if shrink {
+		s = world.Shrink(s)
+	}
+	if timeline {
+		r.Timeline = func(line string) { fmt.Println(line) }
+	}
+	fmt.Print(s)
+	result := r.Run(s)
+	fmt.Println(result)
+	return result.Err()
 }

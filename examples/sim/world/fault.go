@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"redis-vip/checks"
+	"redis-vip/checks/node"
 )
 
 // Fault is one thing that goes wrong, for a time.
@@ -135,7 +135,7 @@ func (w *world) begin(f Fault) {
 		}
 	case Unlinked:
 		if h.redis.serves() {
-			h.redis.follow(checks.Nobody)
+			h.redis.follow(node.Nobody)
 		}
 	case RingMade:
 		if h.redis.serves() {

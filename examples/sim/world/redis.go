@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"redis-vip/checks"
 	"redis-vip/checks/node"
 )
 
@@ -38,6 +37,7 @@ type redis struct {
 	heard     time.Duration // when its master last said something
 	told      int           // a program of ours has told it to follow that life of its master, and it has not linked yet
 	byHand    bool          // somebody else than our programs has told it whom to follow
+	saved     int           // how many read all its data into a file
 	paused    time.Duration // until then writers wait
 	waiting   []*request
 	ticks     int
@@ -124,8 +124,8 @@ func (r *redis) exec() {
 		r.head = nothing()
 	}
 	r.shift = r.head.end
-	r.backlog, r.paused, r.ticks = false, 0, 0
-	r.upstream = &upstream{addr: checks.Nobody, lastIO: -1}
+	r.backlog, r.paused, r.ticks, r.saved = false, 0, 0, 0
+	r.upstream = &upstream{addr: node.Nobody, lastIO: -1}
 	if r.image.replid != "" {
 		r.replid = r.image.replid
 		r.shift = r.head.end - r.image.offset
@@ -327,6 +327,9 @@ func (r *redis) facts() node.Facts {
 	}
 	for _, l := range r.replicas {
 		f.Downstream = append(f.Downstream, l.facts())
+	}
+	if r.saved > 0 {
+		f.Downstream = append(f.Downstream, node.Downstream{Addr: node.Nobody, State: "send_bulk"})
 	}
 	return f
 }

@@ -65,6 +65,14 @@ func (p *process) save(ctx context.Context, loss hooks.Loss) (preserve.File, err
 		file.Kind = preserve.RDB
 		took = p.host.world.setup.CopyTime
 	}
+	if r, life := h.redis, h.redis.life; whole {
+		r.saved++
+		h.world.after(took, func() { // the reader's connection ends with the reader, but for a cut wire
+			if r.life == life {
+				r.saved--
+			}
+		})
+	}
 	p.clock.Sleep(ctx, took)
 	if err := ctx.Err(); err != nil {
 		return preserve.File{}, err

@@ -33,39 +33,72 @@ func Draw(a Architecture, seed uint64) Schedule {
 	if s.Gateway {
 		hosts++
 	}
-	harmless := r.IntN(12) == 0
-	span := time.Duration(5+r.IntN(36)) * time.Second
+	g := generator{Rand: r, hosts: hosts, span: time.Duration(5+r.IntN(36)) * time.Second, harmless: r.IntN(12) == 0}
+	for _, k := range r.Perm(int(kinds))[:1+r.IntN(5)] {
+		g.theme = append(g.theme, Kind(k))
+	}
 	for range 1 + r.IntN(6) {
-		f := Fault{
-			Kind: Kind(r.IntN(int(kinds))),
-			At:   2*time.Second + time.Duration(r.Int64N(int64(span))),
-			For:  length(r), On: r.IntN(2), Much: r.Float64(),
-		}
-		if f.Kind.between() {
-			f.To = 1 - f.On
-			if r.IntN(3) == 0 {
-				f.To = 2 + r.IntN(hosts-2)
-			}
-		}
-		if f.Kind.ofHost() && hosts > 4 && r.IntN(3) == 0 {
-			f.On = 4 + r.IntN(hosts-4)
-		}
-		if harmless { // to the nodes, that is
-			f.Kind = []Kind{HostFrozen, PowerLoss, CutOff, ClockSet, Cut, CutOneWay, Lossy, Slow, HooksKilled}[r.IntN(9)]
-			switch {
-			case f.Kind.between():
-				f.To = 2 + r.IntN(hosts-2)
-			case f.Kind != HooksKilled && hosts > 4:
-				f.On = 4 + r.IntN(hosts-4)
-			default:
-				f.Kind = HooksKilled
-			}
-		}
-		s.Faults = append(s.Faults, f)
+		s.Faults = append(s.Faults, g.next(s.Faults))
 	}
 	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return s
 }
+
+// generator draws faults. What goes wrong at once, or just before or after something
+// else has, finds more than what does on its own.
+type generator struct {
+	*rand.Rand
+	hosts    int
+	span     time.Duration
+	theme    []Kind
+	harmless bool // to the nodes, that is
+}
+
+func (g *generator) next(before []Fault) Fault {
+	f := Fault{
+		Kind: g.kind(),
+		At:   earliest + time.Duration(g.Int64N(int64(g.span))),
+		For:  length(g.Rand), On: g.IntN(2), Much: float64(g.IntN(100)) / 100,
+	}
+	if len(before) > 0 && g.IntN(2) == 0 {
+		near := before[g.IntN(len(before))]
+		f.At = near.At + time.Duration(g.IntN(2))*near.For + time.Duration(g.IntN(5000)-1000)*time.Millisecond
+	}
+	f.At = max(f.At, earliest).Truncate(time.Millisecond)
+	if g.harmless {
+		f.Kind = []Kind{HostFrozen, PowerLoss, CutOff, ClockSet, Cut, CutOneWay, Lossy, Slow, HooksKilled}[g.IntN(9)]
+		if !f.Kind.between() && g.hosts == firstOther {
+			f.Kind = HooksKilled
+		}
+	}
+	switch {
+	case f.Kind.between():
+		f.To = 1 - f.On
+		if g.harmless || g.IntN(3) == 0 {
+			f.To = 2 + g.IntN(g.hosts-2)
+		}
+	case f.Kind.ofHost() && g.hosts > firstOther && (g.harmless || g.IntN(3) == 0):
+		f.On = firstOther + g.IntN(g.hosts-firstOther)
+	}
+	return f
+}
+
+// kind is one of the theme, or any; what is done by hand is rarer.
+func (g *generator) kind() Kind {
+	k := Kind(g.IntN(int(kinds)))
+	switch {
+	case g.IntN(3) != 0:
+		return g.theme[g.IntN(len(g.theme))]
+	case k >= Promoted && g.IntN(2) == 0:
+		return []Kind{RedisKilled, PowerLoss, Cut, CutOff}[g.IntN(4)]
+	}
+	return k
+}
+
+const (
+	earliest   = 2 * time.Second
+	firstOther = 4 // host: after two nodes and two clients come the witnesses and the gateway
+)
 
 // length is how long a fault lasts: moments, seconds, or longer than anybody waits.
 func length(r *rand.Rand) time.Duration {
@@ -84,6 +117,32 @@ type Result struct {
 	Unwatched int           // of them, those that Redis threw away where no program of ours could look
 	Saved     int           // of them, those that are only in files
 	Moves     int           // of the VIP
+}
+
+// Err is nil if no invariant was violated.
+func (r Result) Err() error {
+	if r.Violated == None {
+		return nil
+	}
+	return fmt.Errorf("%s, after %.3f s: %s", r.Violated, r.At.Seconds(), r.What)
+}
+
+func (r Result) String() string {
+	if err := r.Err(); err != nil {
+		return "VIOLATED: " + err.Error()
+	}
+	return fmt.Sprintf("all held, in %.1f s; the VIP came to a node %d times; of %d acknowledged writes %d are only in files, %d died, %d were thrown away unwatched",
+		r.Took.Seconds(), r.Moves, r.Acked, r.Saved, r.Exempt, r.Unwatched)
+}
+
+// Add sums up.
+func (r *Result) Add(other Result) {
+	r.Took += other.Took
+	r.Acked += other.Acked
+	r.Exempt += other.Exempt
+	r.Unwatched += other.Unwatched
+	r.Saved += other.Saved
+	r.Moves += other.Moves
 }
 
 // Runner runs schedules, one after the other.
@@ -121,7 +180,10 @@ func (r *Runner) Run(s Schedule) Result {
 		}
 	}
 	t := &w.watch
-	return Result{t.violated, t.what, t.at, w.now, len(t.acked), t.exempt, t.unwatched, t.saved, len(t.moves)}
+	return Result{
+		Violated: t.violated, What: t.what, At: t.at, Took: w.now, Acked: len(t.acked),
+		Exempt: t.exempt, Unwatched: t.unwatched, Saved: t.saved, Moves: len(t.moves),
+	}
 }
 
 func (s Schedule) String() string {
@@ -134,3 +196,27 @@ func (s Schedule) String() string {
 	}
 	return b.String()
 }
+
+// Literal is the schedule as Go source.
+func (s Schedule) Literal() string {
+	var b strings.Builder
+	u := s.Setup
+	fmt.Fprintf(&b, "world.Schedule{Setup: world.Setup{Architecture: world.%s, Seed: %d, Persistence: world.%s, Backlog: %d, CopyTime: %d * ms, Keys: %d, Gateway: %v, Witnesses: %d, Swapped: %v}, Faults: []world.Fault{\n",
+		architectureNames[u.Architecture], u.Seed, persistenceNames[u.Persistence], u.Backlog, u.CopyTime.Milliseconds(), u.Keys, u.Gateway, u.Witnesses, u.Swapped)
+	for _, f := range s.Faults {
+		fmt.Fprintf(&b, "\t{Kind: world.%s, At: %d * ms, For: %d * ms, On: %d, To: %d, Much: %v},\n",
+			kindConstants[f.Kind], f.At.Milliseconds(), f.For.Milliseconds(), f.On, f.To, f.Much)
+	}
+	return b.String() + "}},"
+}
+
+// The names of the constants.
+var (
+	architectureNames = [...]string{Pair: "Pair", Witness: "Witness"}
+	persistenceNames  = [...]string{NoPersistence: "NoPersistence", Snapshots: "Snapshots", AppendOnly: "AppendOnly"}
+	kindConstants     = [...]string{
+		"RedisKilled", "RedisStopped", "RedisHangs", "KeepalivedStopped", "KeepalivedKilled", "KeepalivedFrozen", "KeepalivedCrash",
+		"HostFrozen", "PowerLoss", "Reboot", "Cut", "CutOneWay", "CutOff", "Lossy", "Slow", "ClockSet", "Maintenance", "Promoted",
+		"Unlinked", "RingMade", "HooksKilled",
+	}
+)

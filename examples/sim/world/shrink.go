@@ -28,7 +28,8 @@ func Shrink(s Schedule) Schedule {
 		}
 		for i := range s.Faults {
 			for _, shorter := range []func(*Fault){
-				func(f *Fault) { f.For /= 2 },
+				func(f *Fault) { f.For = max((f.For / 2).Truncate(time.Millisecond), time.Millisecond) },
+				func(f *Fault) { f.At = f.At.Truncate(time.Millisecond) },
 				func(f *Fault) { f.For = f.For.Truncate(time.Second) },
 				func(f *Fault) { f.At = f.At.Truncate(time.Second) },
 				func(f *Fault) { f.At -= time.Second },
@@ -37,7 +38,7 @@ func Shrink(s Schedule) Schedule {
 				t.Faults = slices.Clone(s.Faults)
 				f := &t.Faults[i]
 				shorter(f)
-				if *f != s.Faults[i] && f.At >= time.Second && f.For > time.Millisecond && fails(t) {
+				if *f != s.Faults[i] && f.At >= time.Second && f.For >= time.Millisecond && fails(t) {
 					s, again = t, true
 				}
 			}

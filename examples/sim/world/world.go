@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,8 +35,8 @@ var architectures = [...]string{Pair: "pair", Witness: "witness"}
 
 func (a Architecture) String() string { return architectures[a] }
 
-// MarshalText gives the architecture's name.
-func (a Architecture) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+// Architectures are all of them.
+func Architectures() []Architecture { return []Architecture{Pair, Witness} }
 
 // UnmarshalText reads the architecture's name.
 func (a *Architecture) UnmarshalText(text []byte) error {
@@ -45,7 +46,7 @@ func (a *Architecture) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q: write one of %v", text, architectures)
+	return fmt.Errorf("%q: write one of %s", text, strings.Join(architectures[:], ", "))
 }
 
 // world is everything in one run.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"redis-vip/examples/sim/world"
+)
+
+// hunt runs the schedules of many seeds, on all cores.
+type hunt struct {
+	Architectures []world.Architecture
+	Name          string
+	First, Runs   uint64
+}
+
+// most is after how many failures a hunt ends.
+const most = 5
+
+// found is a schedule that failed.
+type found struct {
+	schedule world.Schedule
+	result   world.Result
+}
+
+// Run says how many were run, and how fast. Each failure is shrunk and shown.
+func (h hunt) Run(ctx context.Context) error {
+	if h.Runs == 0 {
+		return nil
+	}
+	start := time.Now()
+	var next, runs atomic.Uint64
+	var mu sync.Mutex
+	var failures []found
+	var total world.Result
+	var busy sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		busy.Go(func() {
+			var r world.Runner
+			defer r.Close()
+			var sum world.Result
+			for ctx.Err() == nil {
+				n := next.Add(1) - 1
+				if n >= h.Runs {
+					break
+				}
+				s := world.Draw(h.Architectures[n%uint64(len(h.Architectures))], h.First+n)
+				result := r.Run(s)
+				runs.Add(1)
+				sum.Add(result)
+				if result.Err() != nil {
+					mu.Lock()
+					failures = append(failures, found{s, result})
+					if len(failures) >= most {
+						next.Store(h.Runs)
+					}
+					mu.Unlock()
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total.Add(sum)
+		})
+	}
+	busy.Wait()
+	took := time.Since(start)
+	fmt.Printf("%s seeds from %d on: %d schedules in %.1f s, %.0f a second; %.0f hours of their time\n"+
+		"  of %d acknowledged writes %d are only in files, %d died with the last process that had them, %d Redis itself threw away where no program could look\n",
+		h.Name, h.First, runs.Load(), took.Seconds(), float64(runs.Load())/took.Seconds(), total.Took.Hours(), total.Acked, total.Saved, total.Exempt, total.Unwatched)
+	var failed error
+	for _, f := range failures {
+		failed = errors.Join(failed, fmt.Errorf("%s, seed %d: %w", f.schedule.Architecture, f.schedule.Seed, f.result.Err()))
+	}
+	if len(failures) > 0 {
+		show(failures[0])
+	}
+	return errors.Join(failed, ctx.Err())
+}
+
+// show prints the least that fails, as a person reads it and as regressions.go has it.
+func show(f found) {
+	least := world.Shrink(f.schedule)
+	one(least, true, false)
+	fmt.Printf("\nA regression test, once it is understood:\n%s\n\n", least.Literal())
+}
