@@ -69,13 +69,18 @@ func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) e
 		}
 		c.persist(ctx, r)
 	}
-	if c.Fenced.IsSet() {
-		if err := c.act(ctx, r, "CLIENT UNPAUSE", c.Local.Unpause); err != nil && !unsupported(err) {
-			return err
-		}
-		return c.Fenced.Set(false)
+	return c.unfence(ctx, r)
+}
+
+// unfence lets everybody go on, if a run before this one has paused them.
+func (c Reconcile) unfence(ctx context.Context, r *Record) error {
+	if !c.Fenced.IsSet() {
+		return nil
 	}
-	return nil
+	if err := c.act(ctx, r, "CLIENT UNPAUSE", c.Local.Unpause); err != nil && !unsupported(err) {
+		return err
+	}
+	return c.Fenced.Set(false)
 }
 
 // catchUp makes this Redis a replica of the node that has the better data, and that
@@ -99,9 +104,14 @@ func (c Reconcile) catchUp(ctx context.Context, r *Record, to checks.Resolution)
 func (c Reconcile) follow(ctx context.Context, r *Record, master netip.AddrPort) error {
 	ctx, cancel := c.Clock.WithTimeout(ctx, yieldTime)
 	defer cancel()
+	if err := c.Fenced.Set(r.Facts.Role == node.Master); err != nil {
+		r.warn(fmt.Errorf("if Sentinel makes this node a replica first, it stays paused for %v: %w", fenceTime, err))
+	}
 	demotion := demotion{Settle: c.Settle, named: master}
-	err := c.walk(ctx, r, demotion.steps())
-	return errors.Join(err, c.Fenced.Set(false)) // a replica is not paused
+	if err := c.walk(ctx, r, demotion.steps()); err != nil {
+		return err
+	}
+	return c.Fenced.Set(false) // a replica is not paused
 }
 
 const yieldTime = 3 * time.Second
@@ -111,6 +121,11 @@ const yieldTime = 3 * time.Second
 // discard. A replica that hears a master is theirs to send elsewhere.
 func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) error {
 	f := r.Facts
+	if f.Role == node.Replica { // by Sentinel's word, while its writers were paused: see Unpause
+		if err := c.unfence(ctx, r); err != nil {
+			return err
+		}
+	}
 	switch {
 	case !f.Class.Answers(), f.Role == node.NoRole:
 		return nil

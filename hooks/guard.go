@@ -44,7 +44,9 @@ func (g Guard) Run(ctx context.Context) error {
 		f := g.Survey(ctx)
 		switch {
 		case f.Class.Answers() && f.Role == node.Replica:
-			return g.Fenced.Set(false)
+			if g.unfence(ctx) { // whoever made it one may not know that it was paused
+				return nil
+			}
 		case f.Entitled():
 			if g.unfence(ctx) && f.Lease.Mine {
 				return nil
@@ -80,13 +82,13 @@ func (g Guard) unfence(ctx context.Context) bool {
 		return false
 	}
 	defer claim.Release()
-	if f := g.Local.Look(ctx); f.Role != node.Master {
+	f := g.Local.Look(ctx)
+	if f.Role == node.NoRole || g.Local.Unpause(ctx) != nil || g.Fenced.Set(false) != nil {
 		return false
 	}
-	if g.Local.Unpause(ctx) != nil || g.Fenced.Set(false) != nil {
-		return false
+	if f.Role == node.Master {
+		g.Say("Writers go on: this node has two votes of three.")
 	}
-	g.Say("Writers go on: this node has two votes of three.")
 	return true
 }
 

@@ -64,7 +64,7 @@ func (s Settle) unpin(ctx context.Context, r *Record, master netip.AddrPort) err
 		return nil
 	}
 	return s.act(ctx, r, "CONFIG REWRITE as a replica of nobody", func(ctx context.Context) error {
-		err := s.Local.Follow(ctx, nobody)
+		err := s.Local.Follow(ctx, node.Nobody)
 		if err == nil {
 			err = s.Local.Persist(ctx)
 		}
