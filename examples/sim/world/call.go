@@ -114,14 +114,14 @@ func (s server) do(ctx context.Context, command func(*redis) error) error {
 
 func (s server) Promote(ctx context.Context) error {
 	return s.do(ctx, func(r *redis) error {
-		r.byHand = false
+		r.byHand, r.ordered = false, false
 		return r.promote()
 	})
 }
 
 func (s server) Follow(ctx context.Context, master netip.AddrPort) error {
 	return s.do(ctx, func(r *redis) error {
-		r.byHand, r.told = false, 0
+		r.byHand, r.ordered, r.told = false, false, 0
 		if m := r.world.redisAt(master); m != nil {
 			r.told = m.life
 		}
@@ -129,9 +129,14 @@ func (s server) Follow(ctx context.Context, master netip.AddrPort) error {
 	})
 }
 
-// Persist changes nothing: the include stands last.
+// Persist leaves a replica alone that boots as nobody's: see hooks.Settle.persist.
 func (s server) Persist(ctx context.Context) error {
-	return s.do(ctx, func(*redis) error { return nil })
+	return s.do(ctx, func(r *redis) error {
+		if r.upstream == nil || r.boots != node.Nobody {
+			r.rewrite()
+		}
+		return nil
+	})
 }
 
 func (s server) Disconnect(ctx context.Context) (int64, error) {

@@ -44,6 +44,9 @@ const (
 	Unlinked // REPLICAOF nobody, by hand
 	RingMade // by hand
 	HooksKilled
+	SentinelKilled
+	SentinelFrozen
+	SentinelFailover // by hand
 	kinds
 )
 
@@ -54,6 +57,7 @@ var kindNames = [...]string{
 	Cut: "cut from", CutOneWay: "nothing gets to", CutOff: "cut from everybody", Lossy: "packets lost to and from", Slow: "slow to",
 	ClockSet: "clock is set", Maintenance: "in maintenance", Promoted: "Redis is promoted by hand", Unlinked: "Redis is unlinked by hand",
 	RingMade: "Redis is told to follow the other by hand", HooksKilled: "our programs are killed",
+	SentinelKilled: "Sentinel is killed", SentinelFrozen: "Sentinel is frozen", SentinelFailover: "SENTINEL FAILOVER by hand",
 }
 
 func (k Kind) between() bool { return k == Cut || k == CutOneWay || k == Lossy || k == Slow }
@@ -105,7 +109,9 @@ func (w *world) begin(f Fault) {
 		h.powerOff()
 	case Reboot:
 		if h.up && h.redis != nil {
-			h.keepalived.stop()
+			if h.keepalived != nil {
+				h.keepalived.stop()
+			}
 			h.redis.die(shutDown)
 			h.powerOff()
 		}
@@ -139,8 +145,16 @@ func (w *world) begin(f Fault) {
 		}
 	case RingMade:
 		if h.redis.serves() {
-			h.redis.follow(w.nodes[1-f.On].redis.addr)
+			h.redis.follow(w.nodes[(f.On+1)%len(w.nodes)].redis.addr)
 			h.redis.byHand = true
+		}
+	case SentinelKilled:
+		h.sentinel.die()
+	case SentinelFrozen:
+		h.sentinel.freeze()
+	case SentinelFailover:
+		if h.sentinel.awake() {
+			h.sentinel.command()
 		}
 	case HooksKilled:
 		h.watched = w.now
@@ -198,7 +212,22 @@ func (w *world) over(f Fault) {
 		}
 	case Maintenance:
 		h.keepalived.flag(false)
+	case SentinelKilled:
+		h.sentinel.start()
+	case SentinelFrozen:
+		h.sentinel.thaw()
 	}
+}
+
+// in says whether an architecture can have such a fault.
+func (k Kind) in(a Architecture) bool {
+	switch k {
+	case KeepalivedStopped, KeepalivedKilled, KeepalivedFrozen, KeepalivedCrash, Maintenance:
+		return a != Sentinel
+	case SentinelKilled, SentinelFrozen, SentinelFailover:
+		return a == Sentinel
+	}
+	return true
 }
 
 // heal ends all that may still be wrong.
@@ -212,14 +241,17 @@ func (w *world) heal() {
 	}
 	for _, h := range w.nodes {
 		h.redis.wake()
-		h.keepalived.thaw()
-		h.keepalived.flag(false)
 		if !h.redis.running {
 			h.soon(2*time.Second, h.redis.start)
 		}
-		if !h.keepalived.running {
-			h.soon(2*time.Second, h.keepalived.start)
+		if s := h.sentinel; s != nil {
+			s.thaw()
+			h.soon(2*time.Second, s.start)
+			continue
 		}
+		h.keepalived.thaw()
+		h.keepalived.flag(false)
+		h.soon(2*time.Second, h.keepalived.start)
 	}
 	w.watch.healed = w.now
 	w.note("fault", "all are over")

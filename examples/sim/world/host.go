@@ -27,7 +27,9 @@ type host struct {
 
 	redis      *redis
 	keepalived *keepalived
+	sentinel   *sentinel
 	witness    *witness
+	puzzled    time.Duration // when no majority of the Sentinels was last to be had here
 	watched    time.Duration // since when our check has run here without a gap
 	disk       disk
 	run        volatile
@@ -51,6 +53,7 @@ type volatile struct {
 	fenced    bool
 	majority  time.Duration
 	asked     bool // majority is set
+	course    checks.Course
 }
 
 func (h *host) awake() bool { return h.up && !h.frozen }
@@ -100,6 +103,9 @@ func (h *host) powerOff() {
 	if h.keepalived != nil {
 		h.keepalived.die()
 	}
+	if h.sentinel != nil {
+		h.sentinel.die()
+	}
 	h.setVIP(false)
 	h.run = volatile{}
 }
@@ -123,6 +129,17 @@ func (h *host) powerOn() {
 	if h.keepalived != nil {
 		h.soon(spread(0, 2*time.Second), h.keepalived.start)
 	}
+	if h.sentinel != nil {
+		h.watched = h.world.now
+		h.soon(spread(0, 2*time.Second), h.sentinel.start)
+		h.soon(spread(0, 2*time.Second), h.timer)
+	}
+}
+
+// managed says whether something on the host starts our programs.
+func (h *host) managed() bool {
+	k := h.keepalived
+	return h.awake() && (k == nil || k.running && !k.frozen && !h.run.raised)
 }
 
 func (h *host) freeze() { h.frozen = h.up }

@@ -15,8 +15,9 @@ type times struct {
 }
 
 var timesOf = [...]times{
-	Pair:    {interval: 2 * time.Second, fall: 2, rise: 2, advert: time.Second, ping: 10},
-	Witness: {interval: time.Second, fall: 2, rise: 1, advert: 1200 * time.Millisecond, ping: 1},
+	Pair:     {interval: 2 * time.Second, fall: 2, rise: 2, advert: time.Second, ping: 10},
+	Witness:  {interval: time.Second, fall: 2, rise: 1, advert: 1200 * time.Millisecond, ping: 1},
+	Sentinel: {ping: 10},
 }
 
 const (

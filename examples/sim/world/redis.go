@@ -34,11 +34,14 @@ type redis struct {
 	oldest    int64 // the first byte of the backlog
 	upstream  *upstream
 	replicas  []*link
-	heard     time.Duration // when its master last said something
-	told      int           // a program of ours has told it to follow that life of its master, and it has not linked yet
-	byHand    bool          // somebody else than our programs has told it whom to follow
-	saved     int           // how many read all its data into a file
-	paused    time.Duration // until then writers wait
+	heard     time.Duration  // when its master last said something
+	told      int            // a program of ours has told it to follow that life of its master, and it has not linked yet
+	boots     netip.AddrPort // whom it follows after its start
+	ordered   bool           // a Sentinel has told it whom to follow
+	surprised bool           // before our programs could, or without their reaching the new master
+	byHand    bool           // somebody else than our programs has told it whom to follow
+	saved     int            // how many read all its data into a file
+	paused    time.Duration  // until then writers wait
 	waiting   []*request
 	ticks     int
 	synced    *entry        // what of the AOF is on the disk for sure
@@ -47,11 +50,10 @@ type redis struct {
 	image image
 
 	// What the watch notes.
-	acked     time.Duration // when it last acknowledged a write
-	elected   time.Duration // when it last became a master
-	woken     time.Duration // when it last hung
-	fit       time.Duration // when it last could not have been the master
-	reachable time.Duration // when the other node last could not reach it
+	acked   time.Duration // when it last acknowledged a write
+	elected time.Duration // when it last became a master
+	woken   time.Duration // when it last hung
+	fit     time.Duration // when it last could not have been the master
 }
 
 // image is what the next start loads.
@@ -116,6 +118,7 @@ func (r *redis) exec() {
 	r.life++
 	r.running, r.hung, r.loading = true, false, true
 	r.late, r.replicas, r.waiting, r.rewritten = nil, nil, nil, 0
+	r.woken = r.world.now
 	r.runID = r.world.name(r.host.name + "-run")
 	r.birth = r.host.wall()
 	r.replid, r.replid2, r.second = r.world.name(r.host.name+"-"), "0", -1
@@ -125,7 +128,7 @@ func (r *redis) exec() {
 	}
 	r.shift = r.head.end
 	r.backlog, r.paused, r.ticks, r.saved = false, 0, 0, 0
-	r.upstream = &upstream{addr: node.Nobody, lastIO: -1}
+	r.upstream = &upstream{addr: r.boots, lastIO: -1}
 	if r.image.replid != "" {
 		r.replid = r.image.replid
 		r.shift = r.head.end - r.image.offset
@@ -369,6 +372,15 @@ func (r *redis) follow(addr netip.AddrPort) error {
 	r.world.note(r.host.name, "Redis follows %s", r.world.nameOf(addr))
 	r.connect()
 	return nil
+}
+
+// rewrite is CONFIG REWRITE: as a replica it appends whom it follows, below the include
+// that says nobody.
+func (r *redis) rewrite() {
+	r.boots = node.Nobody
+	if r.upstream != nil {
+		r.boots = r.upstream.addr
+	}
 }
 
 func (r *redis) String() string {

@@ -25,17 +25,23 @@ func Draw(a Architecture, seed uint64) Schedule {
 	s.Keys = []int64{0, 1000}[r.IntN(2)]
 	if a == Witness {
 		s.Witnesses = 1 + 2*r.IntN(2)
-	} else {
+	} else if a == Pair {
 		s.Gateway = r.IntN(2) == 0
 	}
 	s.Swapped = r.IntN(2) == 0
-	hosts := 4 + s.Witnesses
+	nodes := a.Nodes()
+	hosts := nodes + clients + s.Witnesses
 	if s.Gateway {
 		hosts++
 	}
-	g := generator{Rand: r, hosts: hosts, span: time.Duration(5+r.IntN(36)) * time.Second, harmless: r.IntN(12) == 0}
-	for _, k := range r.Perm(int(kinds))[:1+r.IntN(5)] {
-		g.theme = append(g.theme, Kind(k))
+	g := generator{Rand: r, nodes: nodes, hosts: hosts, span: time.Duration(5+r.IntN(36)) * time.Second, harmless: r.IntN(12) == 0}
+	for k := range kinds {
+		if k.in(a) {
+			g.all = append(g.all, k)
+		}
+	}
+	for range 1 + r.IntN(5) {
+		g.theme = append(g.theme, g.all[r.IntN(len(g.all))])
 	}
 	for range 1 + r.IntN(6) {
 		s.Faults = append(s.Faults, g.next(s.Faults))
@@ -48,8 +54,10 @@ func Draw(a Architecture, seed uint64) Schedule {
 // else has, finds more than what does on its own.
 type generator struct {
 	*rand.Rand
+	nodes    int
 	hosts    int
 	span     time.Duration
+	all      []Kind
 	theme    []Kind
 	harmless bool // to the nodes, that is
 }
@@ -58,7 +66,7 @@ func (g *generator) next(before []Fault) Fault {
 	f := Fault{
 		Kind: g.kind(),
 		At:   earliest + time.Duration(g.Int64N(int64(g.span))),
-		For:  length(g.Rand), On: g.IntN(2), Much: float64(g.IntN(100)) / 100,
+		For:  length(g.Rand), On: g.IntN(g.nodes), Much: float64(g.IntN(100)) / 100,
 	}
 	if len(before) > 0 && g.IntN(2) == 0 {
 		near := before[g.IntN(len(before))]
@@ -67,37 +75,39 @@ func (g *generator) next(before []Fault) Fault {
 	f.At = max(f.At, earliest).Truncate(time.Millisecond)
 	if g.harmless {
 		f.Kind = []Kind{HostFrozen, PowerLoss, CutOff, ClockSet, Cut, CutOneWay, Lossy, Slow, HooksKilled}[g.IntN(9)]
-		if !f.Kind.between() && g.hosts == firstOther {
+		if !f.Kind.between() && g.hosts == g.nodes+clients {
 			f.Kind = HooksKilled
 		}
 	}
 	switch {
 	case f.Kind.between():
-		f.To = 1 - f.On
+		f.To = (f.On + 1 + g.IntN(g.nodes-1)) % g.nodes
 		if g.harmless || g.IntN(3) == 0 {
-			f.To = 2 + g.IntN(g.hosts-2)
+			f.To = g.nodes + g.IntN(g.hosts-g.nodes)
 		}
-	case f.Kind.ofHost() && g.hosts > firstOther && (g.harmless || g.IntN(3) == 0):
-		f.On = firstOther + g.IntN(g.hosts-firstOther)
+	case f.Kind.ofHost() && g.hosts > g.nodes+clients && (g.harmless || g.IntN(3) == 0):
+		f.On = g.nodes + clients + g.IntN(g.hosts-g.nodes-clients)
 	}
 	return f
 }
 
 // kind is one of the theme, or any; what is done by hand is rarer.
 func (g *generator) kind() Kind {
-	k := Kind(g.IntN(int(kinds)))
+	k := g.all[g.IntN(len(g.all))]
 	switch {
 	case g.IntN(3) != 0:
 		return g.theme[g.IntN(len(g.theme))]
-	case k >= Promoted && g.IntN(2) == 0:
+	case k.byHand() && g.IntN(2) == 0:
 		return []Kind{RedisKilled, PowerLoss, Cut, CutOff}[g.IntN(4)]
 	}
 	return k
 }
 
+func (k Kind) byHand() bool { return k == Promoted || k == Unlinked || k == RingMade }
+
 const (
-	earliest   = 2 * time.Second
-	firstOther = 4 // host: after two nodes and two clients come the witnesses and the gateway
+	earliest = 2 * time.Second
+	clients  = 2 // after the nodes come the clients, then the witnesses, then the gateway
 )
 
 // length is how long a fault lasts: moments, seconds, or longer than anybody waits.
@@ -115,6 +125,7 @@ type Result struct {
 	Acked     int           // writes that clients were told are done
 	Exempt    int           // of them, those that died with the last process that had them
 	Unwatched int           // of them, those that Redis threw away where no program of ours could look
+	Discarded int           // of them, those that Sentinel threw away where no program of ours could be faster
 	Saved     int           // of them, those that are only in files
 	Moves     int           // of the VIP
 }
@@ -131,8 +142,8 @@ func (r Result) String() string {
 	if err := r.Err(); err != nil {
 		return "VIOLATED: " + err.Error()
 	}
-	return fmt.Sprintf("all held, in %.1f s; the VIP came to a node %d times; of %d acknowledged writes %d are only in files, %d died, %d were thrown away unwatched",
-		r.Took.Seconds(), r.Moves, r.Acked, r.Saved, r.Exempt, r.Unwatched)
+	return fmt.Sprintf("all held, in %.1f s; the VIP came to a node %d times; of %d acknowledged writes %d are only in files, %d died with the last process that had them, Redis threw %d away where no program could look, Sentinel %d",
+		r.Took.Seconds(), r.Moves, r.Acked, r.Saved, r.Exempt, r.Unwatched, r.Discarded)
 }
 
 // Add sums up.
@@ -141,6 +152,7 @@ func (r *Result) Add(other Result) {
 	r.Acked += other.Acked
 	r.Exempt += other.Exempt
 	r.Unwatched += other.Unwatched
+	r.Discarded += other.Discarded
 	r.Saved += other.Saved
 	r.Moves += other.Moves
 }
@@ -182,7 +194,7 @@ func (r *Runner) Run(s Schedule) Result {
 	t := &w.watch
 	return Result{
 		Violated: t.violated, What: t.what, At: t.at, Took: w.now, Acked: len(t.acked),
-		Exempt: t.exempt, Unwatched: t.unwatched, Saved: t.saved, Moves: len(t.moves),
+		Exempt: t.exempt, Unwatched: t.unwatched, Discarded: t.discarded, Saved: t.saved, Moves: len(t.moves),
 	}
 }
 
@@ -212,11 +224,11 @@ func (s Schedule) Literal() string {
 
 // The names of the constants.
 var (
-	architectureNames = [...]string{Pair: "Pair", Witness: "Witness"}
+	architectureNames = [...]string{Pair: "Pair", Witness: "Witness", Sentinel: "Sentinel"}
 	persistenceNames  = [...]string{NoPersistence: "NoPersistence", Snapshots: "Snapshots", AppendOnly: "AppendOnly"}
 	kindConstants     = [...]string{
 		"RedisKilled", "RedisStopped", "RedisHangs", "KeepalivedStopped", "KeepalivedKilled", "KeepalivedFrozen", "KeepalivedCrash",
 		"HostFrozen", "PowerLoss", "Reboot", "Cut", "CutOneWay", "CutOff", "Lossy", "Slow", "ClockSet", "Maintenance", "Promoted",
-		"Unlinked", "RingMade", "HooksKilled",
+		"Unlinked", "RingMade", "HooksKilled", "SentinelKilled", "SentinelFrozen", "SentinelFailover",
 	}
 )

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"redis-vip/checks/node"
 )
 
 // Setup is what a run begins with.
@@ -29,14 +31,23 @@ type Architecture uint8
 const (
 	Pair Architecture = iota
 	Witness
+	Sentinel
 )
 
-var architectures = [...]string{Pair: "pair", Witness: "witness"}
+var architectures = [...]string{Pair: "pair", Witness: "witness", Sentinel: "sentinel"}
 
 func (a Architecture) String() string { return architectures[a] }
 
+// Nodes is how many nodes it has.
+func (a Architecture) Nodes() int {
+	if a == Sentinel {
+		return 3
+	}
+	return 2
+}
+
 // Architectures are all of them.
-func Architectures() []Architecture { return []Architecture{Pair, Witness} }
+func Architectures() []Architecture { return []Architecture{Pair, Witness, Sentinel} }
 
 // UnmarshalText reads the architecture's name.
 func (a *Architecture) UnmarshalText(text []byte) error {
@@ -52,17 +63,18 @@ func (a *Architecture) UnmarshalText(text []byte) error {
 // world is everything in one run.
 type world struct {
 	engine
-	setup     Setup
-	random    *rand.Rand
-	network   *network
-	hosts     []*host
-	nodes     []*host
-	clients   []*client
-	gateway   *host
-	witnesses []*witness
-	names     int
-	writes    int
-	benign    bool // nothing goes wrong that the nodes have to do with
+	setup      Setup
+	random     *rand.Rand
+	network    *network
+	hosts      []*host
+	nodes      []*host
+	clients    []*client
+	gateway    *host
+	witnesses  []*witness
+	names      int
+	troubledAt time.Duration // when two nodes last could not talk to each other as they should
+	writes     int
+	benign     bool // nothing goes wrong that the nodes have to do with
 
 	watch    watch
 	timeline func(string) // nil: nobody reads it
@@ -78,17 +90,21 @@ func build(s Setup, spare *workers) *world {
 	w.watch.world = w
 	root := nothing().next(0, 0)
 	root.keys = s.Keys
-	for i := range 2 {
+	for i := range s.Architecture.Nodes() {
 		h := w.addHost(fmt.Sprintf("redis%d", i+1))
 		w.nodes = append(w.nodes, h)
 		h.redis = &redis{
 			world: w, host: h, random: s.stream(100 + uint64(i)),
 			addr:  netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 0, byte(i + 1)}), 6379),
-			image: image{head: root},
+			image: image{head: root}, boots: node.Nobody,
+		}
+		if s.Architecture == Sentinel {
+			h.sentinel = &sentinel{host: h, random: s.stream(300 + uint64(i)), addr: netip.AddrPortFrom(h.redis.addr.Addr(), 26379)}
+			continue
 		}
 		h.keepalived = &keepalived{host: h, times: timesOf[s.Architecture], priority: 250 - 10*i}
 	}
-	if s.Swapped {
+	if s.Swapped && s.Architecture != Sentinel {
 		a, b := w.nodes[0].keepalived, w.nodes[1].keepalived
 		a.priority, b.priority = b.priority, a.priority
 	}
@@ -107,6 +123,14 @@ func build(s Setup, spare *workers) *world {
 	}
 	w.network = newNetwork(&w.engine, s.stream(2), len(w.hosts))
 	return w
+}
+
+// copyTime is how long a full copy takes. The first one was long ago.
+func (w *world) copyTime() time.Duration {
+	if w.now < earliest/2 {
+		return time.Millisecond
+	}
+	return w.setup.CopyTime
 }
 
 // clientEvery is the time from one write to the next.
@@ -131,7 +155,24 @@ func (w *world) settleDown() {
 	a, b := w.nodes[0], w.nodes[1]
 	a.redis.upstream = nil
 	a.redis.second = -1
-	b.redis.follow(a.redis.addr)
+	for _, h := range w.nodes[1:] {
+		h.redis.follow(a.redis.addr)
+	}
+	for _, c := range w.clients {
+		c.again(clientEvery)
+	}
+	if w.setup.Architecture == Sentinel {
+		for i, h := range w.nodes {
+			if i > 0 && w.setup.Swapped { // as Sentinel leaves them after a failover
+				h.redis.rewrite()
+			}
+			h.sentinel.start()
+			h.soon(time.Duration(h.random.Int64N(int64(reconcileTick))), h.timer)
+		}
+		a.setVIP(true)
+		a.announce()
+		return
+	}
 	for _, h := range w.nodes {
 		k := h.keepalived
 		k.life++
@@ -140,9 +181,6 @@ func (w *world) settleDown() {
 	}
 	b.keepalived.enter(vrrpBackup)
 	a.keepalived.lead()
-	for _, c := range w.clients {
-		c.again(clientEvery)
-	}
 }
 
 // name makes an ID: of a process, or of a history.

@@ -1,0 +1,199 @@
+package world
+
+import (
+	"fmt"
+	"time"
+
+	"redis-vip/checks"
+)
+
+// Invariant is something that must hold in every run.
+type Invariant uint8
+
+// The invariants.
+const (
+	None    Invariant = iota
+	Loss              // an acknowledged write is on the winner, or preserved
+	Ring              // replicas do not follow each other for long
+	Live              // after the faults, one fit master has the VIP, and the other follows
+	Flap              // and the VIP comes to rest
+	Newer             // older data does not win while the newer node can be reached
+	Healthy           // a healthy pair is left alone
+	Single            // with a witness, one master at a time takes writes
+)
+
+var invariants = [...]string{None: "none", Loss: "loss", Ring: "ring", Live: "live", Flap: "flap", Newer: "newer", Healthy: "healthy", Single: "single"}
+
+func (i Invariant) String() string { return invariants[i] }
+
+// The bounds.
+const (
+	// liveBound: a node that knows nothing waits for 2 × boot-wait, then the checks
+	// (rise × interval), VRRP (4 s) and a hook (10 s).
+	liveBound = 2*bootWait + 45*time.Second
+	// quietTime is how long all must be well before a run ends: longer than the checks
+	// need to change their mind.
+	quietTime = 9 * time.Second
+	// flapBound is how often the VIP may come to a node after the faults: to the one
+	// that boots first, to the one with the better data, and back where a check
+	// noticed too late.
+	flapBound = 3
+	// newerBound is how long the newer node must have been there for the older one to
+	// know: two checks, and the time that a write takes on the slowest link.
+	newerBound = 6 * time.Second
+	// singleBound is how long a master may go on after the other one took a write.
+	singleBound = 0
+	watchEvery  = 500 * time.Millisecond
+)
+
+// ringBounds: under keepalived two checks see it (2 s each), and a hook mends it (10 s
+// at most), and another where the first had another goal. Under Sentinel, a master that
+// is a replica is one for 21 s (down-after and 2 × 10 s, sentinel.c), then the Sentinels
+// choose for some 10 s.
+var ringBounds = [...]time.Duration{Pair: 20 * time.Second, Witness: 20 * time.Second, Sentinel: 45 * time.Second}
+
+func (w *world) violate(i Invariant, format string, args ...any) {
+	if w.watch.violated != None {
+		return
+	}
+	w.watch.violated, w.watch.what, w.watch.at = i, fmt.Sprintf(format, args...), w.now
+	w.note("", "*** %s: %s", i, w.watch.what)
+	w.ended = true
+}
+
+func (w *world) acknowledged(r *redis, e *entry) {
+	e.acked, e.at = true, w.now
+	w.watch.acked = append(w.watch.acked, e)
+	r.acked = w.now
+	if w.setup.Architecture != Witness {
+		return
+	}
+	for _, h := range w.nodes {
+		// The other one has taken a write since this one became the master.
+		if o := h.redis; o != r && o.master() && !o.isPaused() && o.acked > r.elected && w.now-o.acked <= singleWindow && w.now-o.elected > singleBound && o.elected > r.elected &&
+			!w.excused(r.host) && !w.excused(h) && !r.byHand && !o.byHand {
+			w.violate(Single, "%s takes a write, and %s is the master since %v", r.host.name, h.name, o.elected)
+		}
+	}
+}
+
+// singleWindow: what is longer ago is another story.
+const singleWindow = 10 * time.Second
+
+// excused says whether nothing could stop the writers of a host: it was frozen, or its
+// programs were.
+func (w *world) excused(h *host) bool {
+	return !h.managed() || w.now-h.watched < excusedFor || w.now-h.redis.woken < excusedFor
+}
+
+// excusedFor is how long after that: a check starts a guard, which looks.
+const excusedFor = 4 * time.Second
+
+// living says whether a write is anywhere but in the memory of r.
+func (w *world) living(e *entry) bool {
+	for _, h := range w.nodes {
+		switch r := h.redis; {
+		case r.running && r.head.has(e), !r.running && r.image.head.has(e):
+			return true
+		}
+	}
+	return w.filed(e)
+}
+
+func (w *world) filed(e *entry) bool {
+	for _, h := range w.nodes {
+		for _, f := range h.disk.files {
+			if f.has(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Why data may vanish without a trace.
+const (
+	died       = "" // with the last process that had it
+	byHand     = "by hand"
+	bySentinel = "by Sentinel" // where no program of ours could be faster
+	unwatched  = "unwatched"   // Redis has linked itself again before any program could look
+)
+
+// orderedBound is how long our programs need to demote a master before Sentinel does,
+// after 8 s: a run of reconcile every 2 s, and what a preservation takes.
+const orderedBound = 8 * time.Second
+
+// letGoBound is how long our programs need to see that a replica waits for a master
+// that is none any more: the silence that is borne, a check, and a hook.
+const letGoBound = checks.Silence + 8*time.Second
+
+// vanished is called when a server has another data set than before.
+func (w *world) vanished(r *redis, old, head *entry, how string) {
+	common := fork(old, head)
+	for e := old; e != nil && e != common; e = e.parent {
+		if !e.acked || e.lost || w.living(e) {
+			continue
+		}
+		e.lost = true
+		switch how {
+		case died, byHand:
+			w.watch.exempt++
+		case bySentinel:
+			w.watch.discarded++
+		case unwatched:
+			w.watch.unwatched++
+		default:
+			w.violate(Loss, "%s loses write %d and others by %s, and they are nowhere else", r.host.name, e.write, how)
+			return
+		}
+	}
+}
+
+// promoted is called when a server has become a master.
+func (w *world) promoted(r *redis) {
+	r.elected = w.now
+	for _, h := range w.nodes {
+		o := h.redis
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.watched < 2*bootWait+newerBound {
+			continue
+		}
+		common := fork(o.head, r.head)
+		for e := o.head; e != common; e = e.parent {
+			if e.acked && w.now-e.at > newerBound && !w.filed(e) {
+				w.violate(Newer, "%s becomes the master, and %s has write %d of %v", r.host.name, h.name, e.write, e.at)
+				return
+			}
+		}
+	}
+}
+
+// look is what the watch does every half second.
+func (w *world) look() {
+	w.after(watchEvery, w.look)
+	w.reachability()
+	t := &w.watch
+	switch ring := w.ring(); {
+	case !ring:
+		t.ringSince = 0
+	case t.ringSince == 0:
+		t.ringSince = w.now
+	case w.now-t.ringSince > ringBounds[w.setup.Architecture]:
+		w.violate(Ring, "the replicas follow each other since %v", t.ringSince)
+		return
+	}
+	if t.healed == 0 {
+		return
+	}
+	why := w.wrong()
+	switch {
+	case why != "":
+		t.goodSince = 0
+		if w.now-t.healed > liveBound {
+			w.violate(Live, "%v after the last fault: %s", w.now-t.healed, why)
+		}
+	case t.goodSince == 0:
+		t.goodSince = w.now
+	case w.now-max(t.goodSince, w.lastMove()) > quietTime:
+		w.finish()
+	}
+}

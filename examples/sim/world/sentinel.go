@@ -1,0 +1,537 @@
+package world
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+// sentinel is one Redis Sentinel, as far as its failover goes (sentinel.c). What it
+// sees and says arrives at once: its steps take seconds.
+type sentinel struct {
+	host   *host
+	addr   netip.AddrPort
+	random *rand.Rand
+
+	running bool
+	frozen  bool
+	life    int
+	late    []func()
+
+	master      int // which node
+	config      int // config-epoch
+	epoch       int // current-epoch
+	leader      *sentinel
+	leaderEpoch int
+	views       []view
+	down        []time.Duration // when each other one last agreed that the master is down
+	votes       []ballot        // what each other one last voted
+	failover    *failover
+	lastStart   time.Duration // failover_start_time
+	nextAsk     time.Duration
+	nextHello   time.Duration
+	ticked      time.Duration
+	tilt        time.Duration // until then it does nothing
+}
+
+type ballot struct {
+	leader *sentinel
+	epoch  int
+}
+
+// view is what it knows of one Redis.
+type view struct {
+	pending   time.Duration // since when a PING is not answered
+	answered  time.Duration // the last one that was
+	downAt    time.Duration // when it was last held to be down
+	nextPing  time.Duration
+	nextInfo  time.Duration
+	infoAt    time.Duration
+	master    bool // the role that it reports
+	roleSince time.Duration
+	follows   netip.AddrPort
+	confSince time.Duration
+	linkDown  time.Duration // how long, by INFO
+	offset    int64
+}
+
+// failover is one that this Sentinel leads, or would like to.
+type failover struct {
+	state    failoverState
+	epoch    int
+	forced   bool
+	start    time.Duration
+	changed  time.Duration
+	promoted int
+	sent     []bool
+}
+
+type failoverState uint8
+
+const (
+	waitStart failoverState = iota
+	selectReplica
+	sendNoOne
+	waitPromotion
+	reconfReplicas
+)
+
+// The times of examples/sentinel-vip/sentinel.conf, and those of sentinel.c.
+const (
+	downAfter       = time.Second
+	failoverTimeout = 10 * time.Second
+	quorum          = 2
+
+	sentinelTick  = 100 * time.Millisecond
+	pingPeriod    = time.Second
+	infoPeriod    = 10 * time.Second
+	helloPeriod   = 2 * time.Second
+	askPeriod     = time.Second
+	maxDesync     = time.Second
+	tiltTrigger   = 2 * time.Second
+	tiltPeriod    = 30 * time.Second
+	convertWait   = 4 * helloPeriod // before a master that should be none is demoted
+	scriptStart   = 25 * time.Millisecond
+	reconcileTick = 2 * time.Second // redis-vip-reconcile.timer
+)
+
+func (s *sentinel) soon(d time.Duration, do func()) {
+	life := s.life
+	s.host.soon(d, func() { s.perform(life, do) })
+}
+
+func (s *sentinel) perform(life int, do func()) {
+	switch {
+	case s.life != life || !s.running:
+	case s.frozen:
+		s.late = append(s.late, func() { s.perform(life, do) })
+	default:
+		do()
+	}
+}
+
+func (s *sentinel) awake() bool { return s.running && !s.frozen && s.host.awake() }
+
+// start begins with what is in its file: the master and the epochs. It calls no
+// script.
+func (s *sentinel) start() {
+	if s.running || !s.host.up {
+		return
+	}
+	s.life++
+	s.running, s.frozen, s.late = true, false, nil
+	s.reset(s.master)
+	s.ticked = s.host.world.now
+	s.soon(time.Duration(s.random.Int64N(int64(sentinelTick))), s.tick)
+}
+
+// die leaves a file behind that names whom it named.
+func (s *sentinel) die() {
+	s.master = s.named()
+	s.running, s.frozen, s.late = false, false, nil
+	s.life++
+}
+
+func (s *sentinel) freeze() { s.frozen = s.running }
+
+func (s *sentinel) thaw() {
+	s.frozen = false
+	late := s.late
+	s.late = nil
+	for _, do := range late {
+		do()
+	}
+}
+
+// reset forgets what it has seen, and watches another master (sentinel.c,
+// sentinelResetMasterAndChangeAddress).
+func (s *sentinel) reset(master int) {
+	w := s.host.world
+	s.master, s.failover, s.lastStart = master, nil, -never/2
+	s.views = make([]view, len(w.nodes))
+	s.down = make([]time.Duration, len(w.nodes))
+	s.votes = make([]ballot, len(w.nodes))
+	for i := range s.views {
+		s.views[i] = view{
+			answered: w.now, downAt: -never / 2, infoAt: -never / 2, master: i == master, roleSince: w.now,
+			follows: w.nodes[master].redis.addr, confSince: w.now,
+		}
+		s.down[i] = -never / 2
+	}
+}
+
+func (s *sentinel) tick() {
+	w := s.host.world
+	s.soon(sentinelTick, s.tick)
+	if w.now-s.ticked > tiltTrigger {
+		s.tilt = w.now + tiltPeriod
+	}
+	s.ticked = w.now
+	master := s.master
+	for i := range s.views {
+		s.ping(i)
+		if s.info(i); s.master != master {
+			return // all views are new
+		}
+	}
+	if w.now >= s.nextHello {
+		s.nextHello = w.now + helloPeriod
+		s.hello()
+	}
+	if w.now < s.tilt {
+		return
+	}
+	s.startIfNeeded()
+	s.goOn()
+}
+
+// reaches says whether a Redis answers.
+func (s *sentinel) reaches(r *redis) bool {
+	return s.host.world.network.both(s.host, r.host) && r.serves()
+}
+
+func (s *sentinel) ping(i int) {
+	w, v := s.host.world, &s.views[i]
+	if w.now >= v.nextPing {
+		v.nextPing = w.now + pingPeriod
+		switch {
+		case s.reaches(w.nodes[i].redis):
+			v.answered, v.pending = w.now, 0
+		case v.pending == 0:
+			v.pending = w.now
+		}
+	}
+	if s.isDown(i) {
+		v.downAt = w.now
+	}
+}
+
+// isDown is SDOWN. A master that says it is a replica is down, too, after a while.
+func (s *sentinel) isDown(i int) bool {
+	w, v := s.host.world, &s.views[i]
+	return v.pending != 0 && w.now-v.pending > downAfter ||
+		i == s.master && !v.master && w.now-v.roleSince > downAfter+2*infoPeriod
+}
+
+// objectively is ODOWN.
+func (s *sentinel) objectively() bool {
+	if !s.isDown(s.master) {
+		return false
+	}
+	n := 1
+	for _, at := range s.down {
+		if s.host.world.now-at < 5*askPeriod {
+			n++
+		}
+	}
+	return n >= quorum
+}
+
+// info reads INFO where it is due, and acts on it (sentinelRefreshInstanceInfo).
+func (s *sentinel) info(i int) {
+	w, v := s.host.world, &s.views[i]
+	period := infoPeriod
+	if i != s.master && (s.failover != nil || s.isDown(s.master) || v.linkDown > 0) {
+		period = pingPeriod
+	}
+	r := w.nodes[i].redis
+	if w.now < min(v.nextInfo, v.infoAt+period) || !s.reaches(r) {
+		return
+	}
+	v.nextInfo = w.now + period
+	v.infoAt = w.now
+	if master := r.upstream == nil; master != v.master {
+		v.master, v.roleSince = master, w.now
+	}
+	if u := r.upstream; u != nil {
+		if u.addr != v.follows {
+			v.follows, v.confSince = u.addr, w.now
+		}
+		v.offset, v.linkDown = r.offset(), 0
+		if f := u.facts(r); !f.Up {
+			v.linkDown = max(f.DownSince, time.Millisecond)
+		}
+	}
+	if w.now < s.tilt {
+		return
+	}
+	switch f := s.failover; {
+	case f != nil && f.state == waitPromotion && i == f.promoted && v.master:
+		s.promoted()
+	case i == s.master:
+	case v.master && (f == nil || f.promoted != i) && s.sane() && w.now-v.downAt > convertWait && w.now-v.roleSince > convertWait:
+		s.order(i, s.master, "+convert-to-slave")
+	case !v.master && f == nil && v.follows != w.nodes[s.master].redis.addr && s.sane() &&
+		w.now-v.downAt > failoverTimeout && w.now-v.confSince > failoverTimeout:
+		s.order(i, s.master, "+fix-slave-config")
+	}
+}
+
+// sane says whether the master is one (sentinelMasterLooksSane).
+func (s *sentinel) sane() bool {
+	v := &s.views[s.master]
+	return v.master && !s.isDown(s.master) && s.host.world.now-v.infoAt < 2*infoPeriod
+}
+
+// order is SLAVEOF, CONFIG REWRITE and CLIENT KILL TYPE normal in one transaction.
+func (s *sentinel) order(i, master int, why string) bool {
+	w := s.host.world
+	r := w.nodes[i].redis
+	if !s.reaches(r) || r.loading {
+		return false
+	}
+	r.byHand, r.told = false, 0
+	if i == master {
+		w.note(s.host.name, "Sentinel: %s %s", why, r.host.name)
+		r.promote()
+	} else {
+		to := w.nodes[master].redis
+		if r.upstream != nil && r.upstream.addr == to.addr {
+			return true
+		}
+		w.note(s.host.name, "Sentinel: %s: %s follows %s", why, r.host.name, to.host.name)
+		r.follow(to.addr)
+		r.ordered, r.surprised = true, w.now-max(r.host.watched, r.host.puzzled, r.woken, w.troubledAt, to.elected) < orderedBound
+	}
+	r.rewrite()
+	r.disconnect()
+	return true
+}
+
+// named is the master that it names.
+func (s *sentinel) named() int {
+	if s.failover != nil && s.failover.state >= reconfReplicas {
+		return s.failover.promoted
+	}
+	return s.master
+}
+
+// hello tells the others, through each Redis that both reach.
+func (s *sentinel) hello() {
+	w := s.host.world
+	epoch, config, named := s.epoch, s.config, s.named()
+	for _, h := range w.nodes {
+		if h == s.host {
+			continue
+		}
+		for _, n := range w.nodes {
+			if s.reaches(n.redis) && h.sentinel.reaches(n.redis) {
+				other := h.sentinel
+				w.after(time.Duration(500+w.random.IntN(2000))*time.Microsecond, func() {
+					other.perform(other.life, func() { other.hear(epoch, config, named) })
+				})
+				break
+			}
+		}
+	}
+}
+
+func (s *sentinel) hear(epoch, config, master int) {
+	s.epoch = max(s.epoch, epoch)
+	if config <= s.config {
+		return
+	}
+	s.config = config
+	if s.named() == master {
+		return
+	}
+	s.host.world.note(s.host.name, "Sentinel: +switch-master %s", s.host.world.nodes[master].name)
+	s.reset(master)
+	s.script()
+}
+
+// script is the client-reconfig-script: it rings, and a run of reconcile begins.
+func (s *sentinel) script() { s.host.reconcile(scriptStart+s.host.startTime(), "script") }
+
+// others calls f with each other Sentinel that can be reached.
+func (s *sentinel) others(f func(i int, other *sentinel)) {
+	w := s.host.world
+	for i, h := range w.nodes {
+		if h != s.host && h.sentinel.awake() && w.network.both(s.host, h) {
+			f(i, h.sentinel)
+		}
+	}
+}
+
+// ask asks the others whether they hold the master to be down, and for their votes.
+func (s *sentinel) ask() {
+	w := s.host.world
+	s.nextAsk = w.now + askPeriod
+	s.others(func(i int, other *sentinel) {
+		s.down[i] = -never / 2
+		if other.master == s.master && other.isDown(s.master) && w.now >= other.tilt {
+			s.down[i] = w.now
+		}
+		if s.failover != nil {
+			leader, epoch := other.vote(s.failover.epoch, s)
+			s.votes[i] = ballot{leader, epoch}
+		}
+	})
+}
+
+// vote is one vote for each epoch (sentinelVoteLeader).
+func (s *sentinel) vote(epoch int, who *sentinel) (*sentinel, int) {
+	s.epoch = max(s.epoch, epoch)
+	if s.leaderEpoch < epoch && s.epoch <= epoch {
+		s.leader, s.leaderEpoch = who, epoch
+		if who != s {
+			s.lastStart = s.host.world.now + s.desync()
+		}
+	}
+	return s.leader, s.leaderEpoch
+}
+
+func (s *sentinel) desync() time.Duration { return time.Duration(s.random.Int64N(int64(maxDesync))) }
+
+func (s *sentinel) startIfNeeded() {
+	w := s.host.world
+	if !s.isDown(s.master) {
+		return
+	}
+	if w.now >= s.nextAsk {
+		s.ask()
+	}
+	if s.objectively() && s.failover == nil && w.now-s.lastStart >= 2*failoverTimeout {
+		s.begin(false)
+		s.ask()
+	}
+}
+
+// begin is +try-failover.
+func (s *sentinel) begin(forced bool) {
+	w := s.host.world
+	s.epoch++
+	s.lastStart = w.now + s.desync()
+	s.failover = &failover{epoch: s.epoch, forced: forced, start: s.lastStart, changed: w.now, promoted: -1, sent: make([]bool, len(w.nodes))}
+	w.note(s.host.name, "Sentinel: +try-failover of %s, epoch %d", w.nodes[s.master].name, s.epoch)
+}
+
+func (s *sentinel) abort(why string) {
+	s.host.world.note(s.host.name, "Sentinel: -failover-abort-%s", why)
+	s.failover = nil
+}
+
+// elected says whether it has the majority of the votes (sentinelGetLeader).
+func (s *sentinel) elected() bool {
+	f := s.failover
+	counts := make(map[*sentinel]int)
+	var winner *sentinel
+	for _, b := range s.votes {
+		if b.leader != nil && b.epoch == f.epoch {
+			if counts[b.leader]++; winner == nil || counts[b.leader] > counts[winner] {
+				winner = b.leader
+			}
+		}
+	}
+	if winner == nil {
+		winner = s
+	}
+	if leader, epoch := s.vote(f.epoch, winner); leader != nil && epoch == f.epoch {
+		counts[leader]++
+	}
+	return counts[s] >= max(quorum, len(s.host.world.nodes)/2+1)
+}
+
+// goOn is the state machine of a failover.
+func (s *sentinel) goOn() {
+	f, w := s.failover, s.host.world
+	if f == nil {
+		return
+	}
+	next := func(state failoverState) { f.state, f.changed = state, w.now }
+	switch f.state {
+	case waitStart:
+		switch {
+		case f.forced || s.elected():
+			next(selectReplica)
+		case w.now-f.start > failoverTimeout:
+			s.abort("not-elected")
+		}
+	case selectReplica:
+		if f.promoted = s.best(); f.promoted < 0 {
+			s.abort("no-good-slave")
+			return
+		}
+		next(sendNoOne)
+	case sendNoOne:
+		switch {
+		case s.order(f.promoted, f.promoted, "+promoted-slave"):
+			next(waitPromotion)
+		case w.now-f.changed > failoverTimeout:
+			s.abort("slave-timeout")
+		}
+	case waitPromotion:
+		if w.now-f.changed > failoverTimeout {
+			s.abort("slave-timeout")
+		}
+	case reconfReplicas:
+		s.reconfigure()
+	}
+}
+
+// best is the replica to promote (sentinelSelectSlave), or -1.
+func (s *sentinel) best() int {
+	w, best := s.host.world, -1
+	longest := 10 * downAfter
+	if s.isDown(s.master) {
+		longest += w.now - s.views[s.master].pending
+	}
+	fresh := 3 * infoPeriod
+	if s.isDown(s.master) {
+		fresh = 5 * pingPeriod
+	}
+	for i := range s.views {
+		v := &s.views[i]
+		if i == s.master || s.isDown(i) || w.now-v.answered > 5*pingPeriod || w.now-v.infoAt > fresh || v.linkDown > longest {
+			continue
+		}
+		if best < 0 || cmp.Or(cmp.Compare(v.offset, s.views[best].offset), cmp.Compare(w.nodes[best].redis.runID, w.nodes[i].redis.runID)) > 0 {
+			best = i
+		}
+	}
+	return best
+}
+
+// promoted is when the promoted replica says that it is a master: from here on it is
+// named, and the script is called.
+func (s *sentinel) promoted() {
+	f, w := s.failover, s.host.world
+	s.config = f.epoch
+	f.state, f.changed = reconfReplicas, w.now
+	s.nextHello = w.now
+	s.script()
+}
+
+// reconfigure has the other replicas follow, and then ends the failover.
+func (s *sentinel) reconfigure() {
+	f, w := s.failover, s.host.world
+	done := true
+	late := w.now-f.changed > failoverTimeout
+	for i := range s.views {
+		if i == s.master || i == f.promoted || s.isDown(i) {
+			continue
+		}
+		if !f.sent[i] {
+			f.sent[i] = s.order(i, f.promoted, "+slave-reconf-sent")
+		}
+		u := w.nodes[i].redis.upstream
+		done = done && u != nil && u.addr == w.nodes[f.promoted].redis.addr && u.link != nil && u.link.state == online
+	}
+	if done || late {
+		w.note(s.host.name, "Sentinel: +switch-master %s", w.nodes[f.promoted].name)
+		s.reset(f.promoted)
+	}
+}
+
+// command is SENTINEL FAILOVER.
+func (s *sentinel) command() error {
+	switch {
+	case s.failover != nil:
+		return refusal("INPROG Failover already in progress")
+	case s.best() < 0:
+		return refusal("NOGOODSLAVE No suitable replica to promote")
+	}
+	s.begin(true)
+	return nil
+}
