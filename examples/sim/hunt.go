@@ -17,6 +17,7 @@ type hunt struct {
 	Architectures []world.Architecture
 	Name          string
 	First, Runs   uint64
+	Brief         bool // the first failure is enough
 }
 
 // most is after how many failures a hunt ends.
@@ -56,7 +57,7 @@ func (h hunt) Run(ctx context.Context) error {
 				if result.Err() != nil {
 					mu.Lock()
 					failures = append(failures, found{s, result})
-					if len(failures) >= most {
+					if len(failures) >= most || h.Brief {
 						next.Store(h.Runs)
 					}
 					mu.Unlock()
@@ -70,13 +71,14 @@ func (h hunt) Run(ctx context.Context) error {
 	busy.Wait()
 	took := time.Since(start)
 	fmt.Printf("%s seeds from %d on: %d schedules in %.1f s, %.0f a second; %.0f hours of their time\n"+
-		"  of %d acknowledged writes %d are only in files, %d died with the last process that had them, %d Redis itself threw away where no program could look\n",
-		h.Name, h.First, runs.Load(), took.Seconds(), float64(runs.Load())/took.Seconds(), total.Took.Hours(), total.Acked, total.Saved, total.Exempt, total.Unwatched)
+		"  of %d acknowledged writes %d are only in files, and %d died with the last process that had them;\n"+
+		"  where no program of ours could be faster, Redis threw %d away, and Sentinel %d\n",
+		h.Name, h.First, runs.Load(), took.Seconds(), float64(runs.Load())/took.Seconds(), total.Took.Hours(), total.Acked, total.Saved, total.Exempt, total.Unwatched, total.Discarded)
 	var failed error
 	for _, f := range failures {
 		failed = errors.Join(failed, fmt.Errorf("%s, seed %d: %w", f.schedule.Architecture, f.schedule.Seed, f.result.Err()))
 	}
-	if len(failures) > 0 {
+	if len(failures) > 0 && !h.Brief {
 		show(failures[0])
 	}
 	return errors.Join(failed, ctx.Err())

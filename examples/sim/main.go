@@ -32,6 +32,7 @@ func main() {
 			&cli.BoolFlag{Name: "shrink", Usage: "if it fails, find the least that does"},
 			&cli.Uint64Flag{Name: "runs", Usage: "run the schedules of the first `N` seeds"},
 			&cli.Uint64Flag{Name: "fresh", Usage: "and of `N` seeds that nobody has seen"},
+			&cli.BoolFlag{Name: "brief", Usage: "end at the first failure, and do not look into it"},
 			&cli.StringFlag{Name: "architecture", Usage: "only `A`: pair, witness or sentinel"},
 		},
 		Action: func(c *cli.Context) error {
@@ -42,10 +43,11 @@ func main() {
 			if c.IsSet("seed") {
 				return one(world.Draw(all[0], c.Uint64("seed")), c.Bool("timeline"), c.Bool("shrink"))
 			}
-			if err := known(); err != nil {
-				return err
+			if c.Bool("brief") {
+				return hunt{Architectures: all, First: 1, Runs: c.Uint64("runs"), Name: "fixed", Brief: true}.Run(c.Context)
 			}
 			return errors.Join(
+				known(),
 				hunt{Architectures: all, First: 1, Runs: c.Uint64("runs"), Name: "fixed"}.Run(c.Context),
 				hunt{Architectures: all, First: uint64(time.Now().UnixNano()), Runs: c.Uint64("fresh"), Name: "fresh"}.Run(c.Context),
 			)

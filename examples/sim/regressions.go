@@ -29,4 +29,44 @@ func known() (failed error) {
 
 const ms = time.Millisecond
 
-var regressions = []regression{}
+var regressions = []regression{
+	{
+		"a standby that had let go of its master was taken for a stranger's replica: no node was fit",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 525, Persistence: world.NoPersistence, Backlog: 16384, CopyTime: 20 * ms, Keys: 0, Gateway: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.Unlinked, At: 6591 * ms, For: 1 * ms, On: 1, Much: 0.52},
+			{Kind: world.Reboot, At: 7000 * ms, For: 1 * ms, On: 0, Much: 0.21},
+		}},
+	},
+	{
+		"a master that had restarted with less emptied the standby that still waited for it",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 5004, Persistence: world.Snapshots, Backlog: 16384, CopyTime: 300 * ms, Keys: 1000, Witnesses: 3}, Faults: []world.Fault{
+			{Kind: world.PowerLoss, At: 18309 * ms, For: 1390 * ms, On: 0, Much: 0.67},
+			{Kind: world.Promoted, At: 27470 * ms, For: 1 * ms, On: 0, Much: 0.72},
+			{Kind: world.RedisKilled, At: 27646 * ms, For: 1 * ms, On: 1, Much: 0.92},
+		}},
+	},
+	{
+		"a master for the time of a save was followed, and then followed one that was none any more: a ring",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 6311, Persistence: world.Snapshots, Backlog: 256 << 20, CopyTime: 4000 * ms, Keys: 1000, Gateway: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.Reboot, At: 12000 * ms, For: 184 * ms, On: 0, Much: 0.86},
+			{Kind: world.RingMade, At: 13000 * ms, For: 1 * ms, On: 1, Much: 0.96},
+			{Kind: world.RedisKilled, At: 15000 * ms, For: 1 * ms, On: 1, Much: 0.57},
+		}},
+	},
+	{
+		"two masters for the time of a save saved themselves from each other for ever",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 5034, Persistence: world.Snapshots, Backlog: 16384, CopyTime: 4000 * ms, Keys: 1000, Witnesses: 1}, Faults: []world.Fault{
+			{Kind: world.RedisKilled, At: 1000 * ms, For: 2000 * ms, On: 0, Much: 0.14},
+			{Kind: world.RedisKilled, At: 6766 * ms, For: 1000 * ms, On: 0, Much: 0.55},
+			{Kind: world.RedisKilled, At: 6958 * ms, For: 250 * ms, On: 1, Much: 0.03},
+		}},
+	},
+	{
+		"Sentinel made a fenced master a replica, which stayed paused for a day",
+		world.Schedule{Setup: world.Setup{Architecture: world.Sentinel, Seed: 547, Persistence: world.AppendOnly, Backlog: 16384, CopyTime: 4000 * ms, Keys: 1000}, Faults: []world.Fault{
+			{Kind: world.CutOff, At: 1000 * ms, For: 9000 * ms, On: 1, Much: 0.3},
+			{Kind: world.SentinelFailover, At: 2000 * ms, For: 1 * ms, On: 2, Much: 0.36},
+			{Kind: world.CutOff, At: 3000 * ms, For: 19000 * ms, On: 2, Much: 0.35},
+		}},
+	},
+}
