@@ -109,6 +109,12 @@ var valueName = regexp.MustCompile("`([^`]+)`")
 
 func optionOf(flag cli.Flag) option {
 	o := option{Name: flag.Names()[0]}
+	switch known := flag.(type) { // see flags.go
+	case *text:
+		flag = known.StringFlag
+	case *toggle:
+		flag = known.BoolFlag
+	}
 	switch f := flag.(type) {
 	case *cli.BoolFlag:
 		o.Usage = f.Usage
