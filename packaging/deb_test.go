@@ -49,7 +49,7 @@ vrrp_instance other {
 		}
 	}
 	for path, want := range map[string]string{
-		"/run/redis-vip": "1770 redis-vip redis", "/var/lib/redis-vip": "750 redis-vip redis", "/etc/redis-vip": "755 root root",
+		"/run/redis-vip": "1771 redis-vip redis", "/var/lib/redis-vip": "750 redis-vip redis", "/etc/redis-vip": "755 root root",
 	} {
 		if got := p.sh(h, "stat --format='%a %U %G' "+path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
@@ -78,7 +78,7 @@ func TestPairAsTheReadmeSays(t *testing.T) {
 	p.follow("Active/standby pair", func(s step) {
 		if s.on == "on the host whose data you keep" {
 			p.until(30*time.Second, func() error { // "until it says …"
-				if said := p.sh(first, "redis-vip explain"); !strings.Contains(said, "here, so this node should be a master") || !strings.Contains(said, "FIT (master)") {
+				if said := p.sh(first, "redis-vip explain"); !strings.Contains(said, "is here: this node should be a master") || !strings.Contains(said, "FIT (master)") {
 					return errors.New(said)
 				}
 				return nil

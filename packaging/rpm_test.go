@@ -114,7 +114,7 @@ func TestRpmOnAnEmptyRoot(t *testing.T) {
 	}
 
 	// The scriptlets.
-	for path, want := range map[string]string{"/run/redis-vip": "1770 redis-vip redis", "/var/lib/redis-vip": "750 redis-vip redis"} {
+	for path, want := range map[string]string{"/run/redis-vip": "1771 redis-vip redis", "/var/lib/redis-vip": "750 redis-vip redis"} {
 		if got := within(t, ctx, h, "chroot", tree, "stat", "--format=%a %U %G", path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}

@@ -16,11 +16,11 @@ _redis_vip() {
 	case $previous in
 	--preserve) mapfile -t COMPREPLY < <(compgen -W "require try off" -- "$cur") && return ;;
 	--expect) mapfile -t COMPREPLY < <(compgen -W "any master replica" -- "$cur") && return ;;
-	--config | --socket | --password-file | --tls-ca | --tls-cert | --tls-key | --sentinel-password-file | --witness-password-file | --keepalived | --redis | --sentinel | --other)
+	--config | --socket | --password-file | --tls-ca | --tls-cert | --tls-key | --sentinel-password-file | --witness-password-file | --keepalived | --redis | --sentinel | --other | --textfile)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--state-dir | --run-dir | --root)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--group | --node | --nodes | --vips | --interface | --username | --tls-server-name | --sentinels | --sentinel-username | --timeout | --peer-timeout | --hook-timeout | --boot-wait | --fence-after | --gateway | --witnesses | --witness-username | --config-id | --to | --textfile)
+	--group | --node | --nodes | --vips | --interface | --username | --tls-server-name | --sentinels | --sentinel-username | --timeout | --peer-timeout | --hook-timeout | --boot-wait | --fence-after | --gateway | --witnesses | --witness-username | --config-id | --n | --to)
 		return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

@@ -25,6 +25,11 @@ var completions = map[string]string{
 }
 
 func TestCompletionsAreUpToDate(t *testing.T) {
+	for _, o := range completionTree().Options() {
+		if o.Usage == "" {
+			t.Errorf("--%s: nothing says what it is", o.Name) // or it is read wrongly here
+		}
+	}
 	for name, text := range completions {
 		var want bytes.Buffer
 		if err := template.Must(template.New(name).Funcs(template.FuncMap{
@@ -108,19 +113,12 @@ func completionTree() (t tree) {
 var valueName = regexp.MustCompile("`([^`]+)`")
 
 func optionOf(flag cli.Flag) option {
-	o := option{Name: flag.Names()[0]}
-	switch known := flag.(type) { // see flags.go
-	case *text:
-		flag = known.StringFlag
-	case *toggle:
-		flag = known.BoolFlag
-	}
-	switch f := flag.(type) {
-	case *cli.BoolFlag:
-		o.Usage = f.Usage
-	case *cli.StringFlag:
-		o.Usage, o.Value = strings.ReplaceAll(f.Usage, "`", ""), "VALUE"
-		if found := valueName.FindStringSubmatch(f.Usage); found != nil {
+	described := flag.(cli.DocGenerationFlag) // as the flags of cli are, and ours around them
+	usage := described.GetUsage()
+	o := option{Name: flag.Names()[0], Usage: strings.ReplaceAll(usage, "`", "")}
+	if described.TakesValue() {
+		o.Value = "VALUE"
+		if found := valueName.FindStringSubmatch(usage); found != nil {
 			o.Value = found[1]
 		}
 	}
@@ -129,7 +127,7 @@ func optionOf(flag cli.Flag) option {
 		o.Choice = []string{"any", "master", "replica"}
 	case "preserve":
 		o.Value, o.Choice = "POLICY", []string{"require", "try", "off"}
-	case "socket":
+	case "socket", "textfile":
 		o.Value = "FILE"
 	}
 	return o
