@@ -52,7 +52,7 @@ func TestOneHostTutorial(t *testing.T) {
 		t.Fatal("the lesson ended early")
 	}
 	for _, says := range []string{
-		"FIT (master)", "UNFIT (unreachable)", "UNFIT (not_elected)", "Sentinels: the majority names 127.0.0.1:7002",
+		"FIT (master)", "UNFIT (unreachable)", "UNFIT (not_elected)", "3 name 127.0.0.1:7002",
 		"Sentinel: knows the new master", "Redis: is a replica of 127.0.0.1:7002 now",
 		"redis-check NOT_USED NOT_USED 127.0.0.1 7001\n  [exit 1]", "redis-check NOT_USED NOT_USED 127.0.0.1 7002\n  [exit 0]",
 		"cannot ring",

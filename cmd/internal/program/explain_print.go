@@ -303,7 +303,7 @@ func (r report) todo() (list []string) {
 	if r.Remedy != "" {
 		list = append(list, r.Remedy)
 	}
-	if c := r.Sentinels; c != nil {
+	if c := r.Sentinels; c != nil && r.Facts.VIP != checks.Unasked {
 		here := r.Facts.VIP == checks.Here
 		if c.Course == checks.Serve && !here || c.Course == checks.Yield && here {
 			list = append(list, "The VIP is not where the Sentinels say: redis-vip reconcile "+r.Group+". Does redis-vip-reconcile.timer run?")
