@@ -262,3 +262,15 @@ func breakSaving(t *testing.T, server *nodetest.Server) {
 		return nil
 	})
 }
+
+// What an open server tells a stranger is not taken for an answer to us.
+func TestLookWithAWrongPassword(t *testing.T) {
+	t.Parallel()
+	e := nodetest.Redis(t, "user ha on >secret -@all +ping +info +role").Endpoint()
+	e.Username, e.Password = "ha", "wrong"
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if f := e.Look(ctx); f.Class != node.NoAuth || f.Role != node.NoRole || f.RunID != "" {
+		t.Errorf("%+v", f)
+	}
+}
