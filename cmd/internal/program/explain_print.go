@@ -103,6 +103,8 @@ func (r report) vip(s *screen.Screen) {
 	}
 	text, colour := strings.Join(names, ", ")+" of "+r.Group, screen.Plain
 	switch {
+	case len(names) == 0 && r.Sentinels != nil:
+		text = "none in the configuration of " + r.Group
 	case len(names) == 0:
 		text = "none in the configuration of " + r.Group + ": keepalived's events decide"
 	case r.Facts.VIP == checks.Unasked:
@@ -158,7 +160,11 @@ func (r report) sentinels(s *screen.Screen) {
 	default:
 		text += fmt.Sprintf(", %d name %s", votes[m.String()], m)
 	}
-	if course := cmp.Or(courses[r.Sentinels.Course], r.Sentinels.Why); course != "" {
+	course := r.Sentinels.Why
+	if len(r.VIPs) > 0 { // without, nothing here is reconciled
+		course = cmp.Or(courses[r.Sentinels.Course], course)
+	}
+	if course != "" {
 		text += ": " + course
 	}
 	s.Field("Sentinels", margin, colour, text)
@@ -303,7 +309,7 @@ func (r report) todo() (list []string) {
 	if r.Remedy != "" {
 		list = append(list, r.Remedy)
 	}
-	if c := r.Sentinels; c != nil && r.Facts.VIP != checks.Unasked {
+	if c := r.Sentinels; c != nil && len(r.VIPs) > 0 {
 		here := r.Facts.VIP == checks.Here
 		if c.Course == checks.Serve && !here || c.Course == checks.Yield && here {
 			list = append(list, "The VIP is not where the Sentinels say: redis-vip reconcile "+r.Group+". Does redis-vip-reconcile.timer run?")
