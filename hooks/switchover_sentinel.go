@@ -20,7 +20,7 @@ type SentinelSwitchover struct {
 	Convene  func(context.Context) []checks.Answer
 	Failover func(context.Context) error
 	Server   func(netip.AddrPort) Server      // a node of the group
-	At       func(context.Context) node.Facts // who answers at the VIP
+	At       func(context.Context) node.Facts // who answers at the VIP; nil: there is none
 	Retry    time.Duration
 	Say      func(format string, args ...any)
 }
@@ -95,6 +95,9 @@ func (s SentinelSwitchover) Run(ctx context.Context) error {
 		return err
 	}
 	s.Say("%s is the master", next)
+	if s.At == nil {
+		return nil
+	}
 	if err := s.until(ctx, "the VIP to be there", func() bool {
 		at := s.At(ctx)
 		return at.RunID != "" && at.RunID == s.Server(next).Look(ctx).RunID
