@@ -23,7 +23,7 @@ func (r Redis) key() string { return "redis-vip:lease:" + r.Group }
 
 // bid is atomic, as every script is. A witness that has restarted may have forgotten a
 // lease that is still held: for one lease time it grants nothing new.
-var bid = redis.NewScript(`
+const bid = `
 local owner, me, from, ms = redis.call('GET', KEYS[1]), ARGV[1], ARGV[2], tonumber(ARGV[3])
 local mine = owner and me ~= '' and (owner == me or from ~= '' and string.sub(owner, 1, #from) == from)
 if not owner and me ~= '' then
@@ -35,12 +35,12 @@ if mine then
   return {me, ms}
 end
 return {owner or '', redis.call('PTTL', KEYS[1])}
-`)
+`
 
-var release = redis.NewScript(`
+const release = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
-`)
+`
 
 // Bid claims the lease for b.Owner, or only looks.
 func (r Redis) Bid(ctx context.Context, b Bid) (Grant, error) {
@@ -66,12 +66,12 @@ func (r Redis) Release(ctx context.Context, owner string) error {
 	return err
 }
 
-func (r Redis) eval(ctx context.Context, script *redis.Script, args ...any) (any, error) {
+func (r Redis) eval(ctx context.Context, script string, args ...any) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	client := r.Client(r.Timeout)
 	defer client.Close()
-	reply, err := script.Eval(ctx, client, []string{r.key()}, args...).Result()
+	reply, err := client.Eval(ctx, script, []string{r.key()}, args...).Result()
 	switch {
 	case err == nil:
 		return reply, nil

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"redis-vip/checks/node"
@@ -91,7 +92,11 @@ func (f File) String() string {
 
 const nameTime = "20060102T150405Z"
 
-var fileName = regexp.MustCompile(`^(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d+)-(\d+)\.(resp|rdb)$`)
+// fileName is compiled when it is needed: every program starts with this package, and
+// a health check never needs it.
+var fileName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d+)-(\d+)\.(resp|rdb)$`)
+})
 
 // fileName is TIME-REPLID-FROM-TO.KIND.
 func (m Meta) fileName() string {
@@ -99,7 +104,7 @@ func (m Meta) fileName() string {
 }
 
 func metaOfName(name string) (m Meta, err error) {
-	part := fileName.FindStringSubmatch(name)
+	part := fileName().FindStringSubmatch(name)
 	if part == nil {
 		return m, fmt.Errorf("%s: is not the name of a preserved file: TIME-REPLID-FROM-TO.resp or .rdb", name)
 	}

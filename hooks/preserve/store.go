@@ -247,7 +247,7 @@ func (s Store) sweep(root *os.Root) {
 				}
 				file.Close()
 			}
-		case isSidecar && fileName.MatchString(of) && !slices.Contains(names, of):
+		case isSidecar && fileName().MatchString(of) && !slices.Contains(names, of):
 			root.Remove(name)
 		}
 	}
@@ -275,7 +275,7 @@ func (s Store) List() ([]File, error) {
 	}
 	var files []File
 	for _, entry := range slices.Backward(entries) { // names begin with the time
-		if !fileName.MatchString(entry.Name()) {
+		if !fileName().MatchString(entry.Name()) {
 			continue
 		}
 		if f, err := Open(filepath.Join(s.folder(), entry.Name())); err == nil {
