@@ -52,7 +52,7 @@ lint:
 	@out=$$($(GO) run $(GOFUMPT) -l .) && [ -z "$$out" ] || { echo "gofumpt would change: $$out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/build packaging/scripts/* packaging/completions/redis-vip.bash; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/lab/bench/check.sh packaging/build packaging/scripts/* packaging/completions/redis-vip.bash; fi
 
 bench: build install-tools ## what the programs cost, beside what people use in their place
 	@mkdir -p bin/bench

@@ -1,13 +1,14 @@
 package bench
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 )
 
 // sizes lists how large the programs are.
 func (b *Bench) sizes() error {
-	b.table.title("on the disk")
+	fmt.Fprintf(b.Out, "\non the disk\n")
 	for _, program := range []struct{ name, file string }{
 		{"redis-vip: the one binary of the packages", "redis-vip"},
 		{"redis-check of go install", "redis-check"},

@@ -27,7 +27,8 @@ func (b *Bench) trio(ctx context.Context) error {
 		}
 		master := s.Nodes[0]
 		args := []string{"mymaster", "leader", "start", "192.168.0.2", "6379", master.IP().String(), "6379"}
-		take := fmt.Sprintf("ip address delete %s dev eth0 2>/dev/null || true", s.VIP)
+		// Who repeats the last run's announcement looks every 1.1 s whether it still may.
+		take := fmt.Sprintf("ip address delete %s dev eth0 2>/dev/null || true; sleep 1.2", s.VIP)
 		program := func(name, path string) Program {
 			return Program{Name: name, Args: append([]string{b.path(path)}, args...), Before: take}
 		}
@@ -37,13 +38,15 @@ func (b *Bench) trio(ctx context.Context) error {
 			return err
 		}
 		ours := program("sentinel-reconfig, direct", "sentinel-reconfig")
-		programs := []Program{ours, program("ip address add in sh", "shell-sentinel-reconfig")}
-		costs, err := b.measure(ctx, master.Host, max(b.Rounds/10, 5), programs...)
+		programs := []Program{ours, program("ip addr add and arping in sh", "shell-sentinel-reconfig")}
+		costs, err := b.measure(ctx, master.Host, max(b.Rounds/20, 5), programs...)
 		if err != nil {
 			return err
 		}
 		b.table.row(programs, costs)
-		b.table.note("  from exec to the first ARP frame", "%.2f ms, by the neighbour's clock", milliseconds(first(costs[0], frames.All(), s.VIP.Addr())))
+		for i, c := range costs {
+			b.table.note("  from exec to the first ARP frame", "%6.2f ms, %s", milliseconds(first(c, frames.All(), s.VIP.Addr())), programs[i].Name)
+		}
 		b.table.note("  through the bell", "needs systemd: measured on booted hosts")
 		return nil
 	})
