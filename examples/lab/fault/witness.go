@@ -2,7 +2,11 @@ package fault
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"redis-vip/checks"
+	"redis-vip/examples/lab/netlab"
 )
 
 // witnessFaults are those of a pair whose third vote is on a witness.
@@ -35,6 +39,29 @@ func witnessFaults() []Scenario {
 				return s.CutBoth(s.Active.Host, s.Standby.Host)
 			}),
 			Promises: []Promise{nowhere(0), oneAfter(0), timely(fenced, 4*time.Second), settled(15 * time.Second)},
+		},
+		{
+			Name: "witness-cut-off-unchecked", Title: "the same, and keepalived is killed there as soon as a check has seen it: only the guard is left",
+			Setup: Setup{Witness: true, Stubborn: true},
+			Make: unchecked(cut(15*time.Second, true, func(s *Stage) error {
+				if err := s.CutBoth(s.Active.Host, s.Witness.Host); err != nil {
+					return err
+				}
+				if err := s.CutBoth(s.Active.Host, s.Standby.Host); err != nil {
+					return err
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				began := time.Now()
+				if _, err := s.Journal.Wait(ctx, func(e netlab.Entry) bool {
+					return e.Host == s.Active.Name && e.At.After(began) && strings.Contains(e.Message, checks.Isolated.Sentence())
+				}); err != nil {
+					return err
+				}
+				_, err := s.Active.Output(ctx, "pkill", "-KILL", "-x", "keepalived")
+				return err
+			})),
+			Promises: []Promise{nowhere(0), oneAfter(0), timely(fenced, 4*time.Second), settled(20 * time.Second)},
 		},
 		{
 			Name: "witness-one-way", Title: "nothing gets from the active host to the standby for 15 s; both see the witness; clients write on both",
@@ -104,6 +131,17 @@ func witnessFaults() []Scenario {
 			}),
 			Promises: []Promise{nowhere(0), oneAfter(0), settled(15 * time.Second)},
 		},
+	}
+}
+
+// unchecked makes a fault that leaves the active host without keepalived, and starts
+// that again.
+func unchecked(fault func(context.Context, *Stage) error) func(context.Context, *Stage) error {
+	return func(ctx context.Context, s *Stage) error {
+		if err := fault(ctx, s); err != nil {
+			return err
+		}
+		return s.Active.Keepalived.Start(ctx)
 	}
 }
 
