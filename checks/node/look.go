@@ -20,6 +20,11 @@ func (e Endpoint) Look(ctx context.Context) Facts {
 	if f.Class == Closed && ctx.Err() == nil {
 		f = e.look(ctx)
 	}
+	if f.Class == Closed && e.TLS != nil && e.Socket == "" && ctx.Err() == nil {
+		if err := e.hearOut(ctx); err != nil && untrusted(err) {
+			f.Class, f.Problem = Untrusted, err.Error()
+		}
+	}
 	f.Took = time.Since(start)
 	return f
 }
