@@ -28,6 +28,7 @@ func main() {
 		UsageText: "sim --seed N [--architecture A] [--timeline] [--shrink]\nsim --runs N [--fresh N] [--architecture A]",
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "run the one schedule of this `SEED`"},
+			&cli.Uint64Flag{Name: "regression", Usage: "run the `N`th regression"},
 			&cli.BoolFlag{Name: "timeline", Usage: "print what happens in it"},
 			&cli.BoolFlag{Name: "shrink", Usage: "if it fails, find the least that does"},
 			&cli.Uint64Flag{Name: "runs", Usage: "run the schedules of the first `N` seeds"},
@@ -39,6 +40,9 @@ func main() {
 			all, err := architectures(c.String("architecture"))
 			if err != nil {
 				return err
+			}
+			if c.IsSet("regression") {
+				return one(regressions[c.Uint64("regression")-1].Schedule, c.Bool("timeline"), c.Bool("shrink"))
 			}
 			if c.IsSet("seed") {
 				return one(world.Draw(all[0], c.Uint64("seed")), c.Bool("timeline"), c.Bool("shrink"))

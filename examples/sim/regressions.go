@@ -69,4 +69,12 @@ var regressions = []regression{
 			{Kind: world.CutOff, At: 3000 * ms, For: 19000 * ms, On: 2, Much: 0.35},
 		}},
 	},
+	{
+		"a standby whose keepalived was dead was blamed for what its Redis threw away",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 1795238722353410842, Persistence: world.NoPersistence, Backlog: 268435456, CopyTime: 20 * ms, Keys: 1000, Gateway: false, Witnesses: 1, Swapped: false}, Faults: []world.Fault{
+			{Kind: world.CutOneWay, At: 1000 * ms, For: 26000 * ms, On: 1, To: 0, Much: 0.48},
+			{Kind: world.KeepalivedKilled, At: 1000 * ms, For: 31000 * ms, On: 1, To: 0, Much: 0.06},
+			{Kind: world.RedisStopped, At: 4000 * ms, For: 1 * ms, On: 0, To: 0, Much: 0.68},
+		}},
+	},
 }

@@ -142,6 +142,15 @@ func (h *host) managed() bool {
 	return h.awake() && (k == nil || k.running && !k.frozen && !h.run.raised)
 }
 
+// lookedAfter is since when something here starts our programs without a gap: now, where
+// nothing does.
+func (h *host) lookedAfter() time.Duration {
+	if !h.managed() {
+		return h.world.now
+	}
+	return h.watched
+}
+
 func (h *host) freeze() { h.frozen = h.up }
 
 func (h *host) thaw() {

@@ -83,7 +83,7 @@ const singleWindow = 10 * time.Second
 // excused says whether nothing could stop the writers of a host: it was frozen, or its
 // programs were.
 func (w *world) excused(h *host) bool {
-	return !h.managed() || w.now-h.watched < excusedFor || w.now-h.redis.woken < excusedFor
+	return w.now-h.lookedAfter() < excusedFor || w.now-h.redis.woken < excusedFor
 }
 
 // excusedFor is how long after that: a check starts a guard, which looks.
@@ -154,7 +154,7 @@ func (w *world) promoted(r *redis) {
 	r.elected = w.now
 	for _, h := range w.nodes {
 		o := h.redis
-		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.watched < 2*bootWait+newerBound {
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < 2*bootWait+newerBound {
 			continue
 		}
 		common := fork(o.head, r.head)
