@@ -104,6 +104,9 @@ func (c Council) Resolve(p Policy) Resolution {
 		r.Soon, r.Why = true, errors.New("the Sentinels are in the middle of a failover, and this node is the one that they have promoted")
 	case master != c.Addr && c.lends(master):
 		r.Course, r.Why = Wait, fmt.Errorf("%s, which the Sentinels name, copies the data of this node and then takes over", master)
+	case master != c.Addr && c.mayLend(master):
+		r.Soon, r.Else = true, Yield
+		r.Why = fmt.Errorf("%s, which the Sentinels name, follows nobody yet, and may be about to copy the data of this node", master)
 	case master != c.Addr:
 		r.Course = Yield
 	case !c.Class.Answers() || c.Class == node.Loading || c.Role == node.NoRole:
@@ -197,6 +200,17 @@ func (c Council) copies() bool {
 func (c Council) lends(to netip.AddrPort) bool {
 	for _, peer := range c.Peers {
 		if peer.Addr == to && peer.Follows(c.Addr) {
+			return c.IsMaster() && c.VIP == Absent
+		}
+	}
+	return false
+}
+
+// mayLend says whether the node that the Sentinels name is about to become such a
+// replica: it has made this node a master for that.
+func (c Council) mayLend(to netip.AddrPort) bool {
+	for _, peer := range c.Peers {
+		if peer.Addr == to && peer.Restarted() {
 			return c.IsMaster() && c.VIP == Absent
 		}
 	}

@@ -56,6 +56,7 @@ func TestResolve(t *testing.T) {
 		"and I copy it":                 {names(me, me, me), unlinked, master, checks.Wait, false},
 		"they choose already":           {choosing(names(me, me, me)), nobodys, lost, checks.Undecidable, true},
 		"another copies mine":           {names(addrs[1], addrs[1], addrs[1]), master, unlinked, checks.Wait, false},
+		"another may be about to":       {names(addrs[1], addrs[1], addrs[1]), master, nobodys, checks.Undecidable, true},
 		"a ring":                        {names(me, me, me), linked, linked, checks.Mend, false},
 		"all name another":              {names(other, other, other), linked, master, checks.Yield, false},
 		"another, and I am a master":    {names(other, other, other), master, master, checks.Yield, false},
