@@ -18,7 +18,9 @@ func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) e
 	switch to.Course {
 	case checks.Serve, checks.Mend, checks.Succeed:
 		r.Goal, c.Hint = checks.BeMaster, checks.BeMaster
-		return errors.Join(c.serve(ctx, r, to), c.move(ctx, r))
+		err := errors.Join(c.serve(ctx, r, to), c.move(ctx, r))
+		c.recollect(r)
+		return err
 	case checks.PassOn:
 		r.warn(to.Why)
 		err := c.act(ctx, r, "SENTINEL FAILOVER", c.Failover)
@@ -70,6 +72,17 @@ func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) e
 		c.persist(ctx, r)
 	}
 	return c.unfence(ctx, r)
+}
+
+// recollect has the node remember that it is the master. One that Sentinel has promoted
+// would go on remembering whose replica it was, and after a restart believe that this
+// one has all that it has.
+func (c Reconcile) recollect(r *Record) {
+	f := r.Facts
+	f.Memory, f.Now = c.Recall(), c.Clock.Now()
+	if m, changed := checks.Remember(f, c.Policy); changed {
+		c.remember(r, m)
+	}
 }
 
 // unfence lets everybody go on, if a run before this one has paused them.

@@ -22,6 +22,7 @@ type Reconcile struct {
 	Convene  func(context.Context) []checks.Answer
 	Failover func(context.Context) error // asks a Sentinel to choose another master
 	VIPs     []Address
+	Recall   func() checks.Memory
 	Reached  Since         // when a majority of the Sentinels was last reached
 	Fenced   Mark          // that this host has paused its writers
 	FenceIn  time.Duration // how long without a majority is borne

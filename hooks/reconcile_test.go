@@ -110,6 +110,7 @@ func reconciling(t *testing.T, v *fakeVIP, n *notes, say func() []checks.Answer,
 		Convene:  func(context.Context) []checks.Answer { return say() },
 		Failover: func(context.Context) error { return errors.New("asked for a failover") },
 		VIPs:     []hooks.Address{v},
+		Recall:   func() checks.Memory { return checks.Memory{} },
 		Reached:  n, Fenced: n,
 		FenceIn: 5 * time.Second, Patience: 100 * time.Millisecond,
 	}
@@ -170,6 +171,29 @@ func TestReconcileSucceeds(t *testing.T) {
 	isMaster(t, b)
 	follows(t, a, b)
 	has(t, b, n)
+}
+
+// A master of Sentinel's making remembers that it is one: it may have to know after a
+// restart that it went on from its old master, and has more than that.
+func TestReconcileRemembers(t *testing.T) {
+	a, b := nodetest.Redis(t), nodetest.Redis(t)
+	b.Follow(a)
+	c := reconciling(t, &fakeVIP{}, new(notes), naming(b), b, a)
+	memory := checks.Memory{Role: node.Replica, ReplID: a.Look().ReplID, At: time.Now()}
+	written := 0
+	c.Recall = func() checks.Memory { return memory }
+	c.Remember = func(m checks.Memory) error {
+		written++
+		memory = m
+		return nil
+	}
+	b.Do("REPLICAOF", "NO", "ONE")
+	for range 3 {
+		c.Run(deadline(t, 5*time.Second))
+	}
+	if memory.Role != node.Master || memory.ReplID != b.Look().ReplID || written != 1 {
+		t.Errorf("it remembers %+v, written %d times", memory, written)
+	}
 }
 
 // The Sentinels have deposed this node: what it took since is saved, it follows its

@@ -46,6 +46,7 @@ func (h *host) reconcile(delay time.Duration, event string) {
 			Convene:  p.convene,
 			Failover: p.failover,
 			VIPs:     []hooks.Address{address{p}},
+			Recall:   view.Recall,
 			Reached:  moment{p},
 			Fenced:   fence{h},
 			FenceIn:  fenceAfter, Patience: sentinelPatience,
