@@ -129,8 +129,8 @@ func seen(peers []checks.Node) (text string) {
 func (d *demotion) preserve(ctx context.Context, r *Record) error {
 	f := r.Facts
 	switch {
-	case f.Upstream.Syncing:
-		return errNothing // half a copy is nobody's data
+	case f.Upstream.Syncing && f.Follows(d.master.Addr):
+		return errNothing // what it has was saved before that began, or Redis has been faster
 	case preserve.Diverge(d.remembered(f), d.master.Facts).Safe():
 		return errNothing
 	}
@@ -167,7 +167,7 @@ func (s Settle) withdraw(ctx context.Context) error {
 // sent, and the master has that. (One that the master went on from is not enough: it
 // may have restarted with less.)
 func (d *demotion) remembered(f checks.Facts) node.Facts {
-	if m := f.Memory; f.Restarted() && m.Role == node.Replica && m.ReplID == d.master.ReplID && m.Offset <= d.master.Offset {
+	if m := f.Memory; f.Restarted() && f.Offset == 0 && m.Role == node.Replica && m.ReplID == d.master.ReplID && m.Offset <= d.master.Offset {
 		f.ReplID, f.Offset = m.ReplID, m.Offset
 	}
 	return f.Node.Facts

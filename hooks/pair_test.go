@@ -143,6 +143,48 @@ func TestDemotionPreserves(t *testing.T) {
 	}
 }
 
+// Until a full copy is complete a replica has all that it had. One that somebody else
+// overtakes is ended before the node's own data is gone.
+func TestDemotionEndsTheCopyOfAnother(t *testing.T) {
+	a, b := diverged(t, 500)
+	other := nodetest.Redis(t, "enable-debug-command yes", "rdb-key-save-delay 100", "repl-diskless-sync-delay 0")
+	other.Do("DEBUG", "POPULATE", 100000)
+	a.Do("REPLICAOF", "127.0.0.1", other.Addr.Port())
+	copying(t, a)
+	r := run(t, settle(t, at(checks.Absent), a, b), 10*time.Second)
+	if r.Outcome != hooks.Done || len(r.Preserved) != 1 || r.Preserved[0].Writes < 500 {
+		t.Fatalf("%v %v: preserved %v", r.Outcome, r.Err, r.Preserved)
+	}
+	isReplicaOf(t, a, b)
+}
+
+// A copy of the master itself goes on: what the node had was saved before.
+func TestDemotionLetsTheRightCopyGoOn(t *testing.T) {
+	a := nodetest.Redis(t, "enable-debug-command yes", "rdb-key-save-delay 100", "repl-diskless-sync-delay 0")
+	a.Do("DEBUG", "POPULATE", 100000)
+	b := nodetest.Redis(t)
+	b.Do("SET", "k", "v")
+	b.Do("REPLICAOF", "127.0.0.1", a.Addr.Port())
+	copying(t, b)
+	r := run(t, settle(t, at(checks.Absent), b, a), 10*time.Second)
+	if r.Outcome != hooks.Done || len(r.Preserved) != 0 {
+		t.Fatalf("%v %v: preserved %v", r.Outcome, r.Err, r.Preserved)
+	}
+	if f := b.Look(); !f.Upstream.Syncing || !f.Follows(a.Addr) {
+		t.Errorf("the copy has ended: %s", hooks.Describe(f))
+	}
+}
+
+func copying(t *testing.T, s *nodetest.Server) {
+	t.Helper()
+	nodetest.Eventually(t, "a copy in progress", func() error {
+		if !s.Look().Upstream.Syncing {
+			return errors.New("not syncing")
+		}
+		return nil
+	})
+}
+
 // A node that cannot save stays as it is, and takes no writes.
 func TestDemotionRequiresPreservation(t *testing.T) {
 	a, b := diverged(t, 10)

@@ -2,7 +2,6 @@ package hooks_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -227,12 +226,7 @@ func TestPromoteRefusesHalfACopy(t *testing.T) {
 	a.Do("DEBUG", "POPULATE", 100000)
 	b := nodetest.Redis(t)
 	b.Do("REPLICAOF", "127.0.0.1", a.Addr.Port())
-	nodetest.Eventually(t, "a copy in progress", func() error {
-		if !b.Look().Upstream.Syncing {
-			return errors.New("not syncing")
-		}
-		return nil
-	})
+	copying(t, b)
 	r := run(t, settle(t, at(checks.Here), b, a), 300*time.Millisecond)
 	if r.Outcome != hooks.Failed || b.Look().Role != node.Replica {
 		t.Errorf("%v: %v; it is a %v", r.Outcome, r.Err, b.Look().Role)
