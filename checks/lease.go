@@ -108,8 +108,8 @@ func votes(f Facts, _ Policy) Reason {
 	switch {
 	case !l.Asked:
 		return Undecided
-	case f.Role == node.Master && !f.Entitled():
-		return Outvoted
+	case f.Role == node.Master && !f.Entitled() && (f.VIP != Absent || l.Other != "" || !l.Majority()):
+		return Outvoted // without the VIP it does not ask for the lease, and may have it
 	case f.Role == node.Replica && l.Other != "" && l.Age <= leaseRenewed && !f.hears() && !slices.ContainsFunc(f.Peers, Node.Reached):
 		return Leased
 	}

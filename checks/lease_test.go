@@ -55,7 +55,8 @@ func TestVotes(t *testing.T) {
 		"a master alone":                                         {voter(master(-s), silent, Here, nobody), Isolated},
 		"a master, the other's Redis is dead":                    {voter(master(-s), refused, Here, nobody), Serving},
 		"a master, the other has the lease":                      {voter(master(-s), silent, Here, theirs(0)), Outvoted},
-		"a master that has lost the VIP, alone with the witness": {voter(master(-s), silent, Absent, reached), Outvoted},
+		"a master that has lost the VIP, and the lease is free":  {voter(master(-s), silent, Absent, reached), Serving},
+		"a master that has lost the VIP, and the other has both": {voter(master(-s), silent, Absent, theirs(0)), Outvoted},
 
 		"a replica cut off from a master that renews":       {voter(replica(true, 2*s), silent, Absent, theirs(s)), Leased},
 		"the same, with the VIP":                            {voter(replica(true, 2*s), silent, Here, theirs(s)), Leased},
