@@ -90,10 +90,7 @@ func (c Reconcile) unfence(ctx context.Context, r *Record) error {
 	if !c.Fenced.IsSet() {
 		return nil
 	}
-	if err := c.act(ctx, r, "CLIENT UNPAUSE", c.Local.Unpause); err != nil && !unsupported(err) {
-		return err
-	}
-	return c.Fenced.Set(false)
+	return c.act(ctx, r, "CLIENT UNPAUSE", c.resumeWriters)
 }
 
 // catchUp makes this Redis a replica of the node that has the better data, and that
@@ -117,14 +114,8 @@ func (c Reconcile) catchUp(ctx context.Context, r *Record, to checks.Resolution)
 func (c Reconcile) follow(ctx context.Context, r *Record, master netip.AddrPort) error {
 	ctx, cancel := c.Clock.WithTimeout(ctx, yieldTime)
 	defer cancel()
-	if err := c.Fenced.Set(r.Facts.Role == node.Master); err != nil {
-		r.warn(fmt.Errorf("if Sentinel makes this node a replica first, it stays paused for %v: %w", fenceTime, err))
-	}
 	demotion := demotion{Settle: c.Settle, named: master}
-	if err := c.walk(ctx, r, demotion.steps()); err != nil {
-		return err
-	}
-	return c.Fenced.Set(false) // a replica is not paused
+	return c.walk(ctx, r, demotion.steps())
 }
 
 const yieldTime = 3 * time.Second
@@ -161,16 +152,15 @@ func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) e
 // fence stops a host that has been without a majority for too long: another one may
 // be the master by now.
 func (c Reconcile) fence(ctx context.Context, r *Record) error {
-	err := c.Fenced.Set(true)
-	if r.Facts.Role == node.Master {
-		err = errors.Join(err,
-			c.act(ctx, r, "CLIENT PAUSE", func(ctx context.Context) error { return c.Local.Pause(ctx, longFence) }),
-			c.act(ctx, r, "CLIENT KILL TYPE normal", func(ctx context.Context) error {
-				_, err := c.Local.Disconnect(ctx)
-				return err
-			}))
+	if r.Facts.Role != node.Master {
+		return c.Fenced.Set(true) // it may be made one before it can ask again
 	}
-	return err
+	return errors.Join(
+		c.act(ctx, r, "CLIENT PAUSE", func(ctx context.Context) error { return c.stopWriters(ctx, r, longFence) }),
+		c.act(ctx, r, "CLIENT KILL TYPE normal", func(ctx context.Context) error {
+			_, err := c.Local.Disconnect(ctx)
+			return err
+		}))
 }
 
 // longFence is how long a host that is cut off keeps its writers waiting. The run

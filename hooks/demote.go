@@ -51,7 +51,7 @@ func (d *demotion) fence(ctx context.Context, r *Record) error {
 	if r.Facts.Role != node.Master {
 		return errNothing
 	}
-	err := d.Local.Pause(ctx, fenceTime)
+	err := d.stopWriters(ctx, r, fenceTime)
 	if unsupported(err) {
 		r.warn(fmt.Errorf("writes go on until this is a replica: %w", err)) // before 6.2
 		return nil
@@ -144,7 +144,7 @@ func (d *demotion) preserve(ctx context.Context, r *Record) error {
 	if err := d.Remember(mine); err != nil {
 		return notYet("cannot remember why this node becomes a master: %w", err)
 	}
-	if err := errors.Join(d.Local.Pause(ctx, fenceTime), d.Local.Promote(ctx)); err != nil {
+	if err := errors.Join(d.stopWriters(ctx, r, fenceTime), d.Local.Promote(ctx)); err != nil {
 		return changed(err)
 	}
 	err := d.save(ctx, r, d.Local, d.master, fenceTime)
@@ -158,7 +158,7 @@ func (d *demotion) preserve(ctx context.Context, r *Record) error {
 func (s Settle) withdraw(ctx context.Context) error {
 	ctx, cancel := s.Clock.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(s.Local.Follow(ctx, node.Nobody), s.Local.Unpause(ctx))
+	return errors.Join(s.Local.Follow(ctx, node.Nobody), s.resumeWriters(ctx))
 }
 
 // remembered is what this node has, with what it remembers in place of what a restart
@@ -200,12 +200,7 @@ func (d *demotion) follow(ctx context.Context, r *Record) error {
 }
 
 // unpause comes directly after: see [Redis.Unpause].
-func (d *demotion) unpause(ctx context.Context, _ *Record) error {
-	if err := d.Local.Unpause(ctx); err != nil && !unsupported(err) {
-		return changed(err)
-	}
-	return nil
-}
+func (d *demotion) unpause(ctx context.Context, _ *Record) error { return d.resumeWriters(ctx) }
 
 // verify does not wait for the link: a full copy may take an hour.
 func (d *demotion) verify(ctx context.Context, r *Record) error {

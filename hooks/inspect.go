@@ -16,7 +16,7 @@ type Inspection struct {
 	Policy   checks.Policy
 	Remember func(m checks.Memory, base time.Time) error // base: when the memory was written that m was made out of
 	Heal     func() error                                // starts the hook that was missed, and does not wait for it
-	Fenced   Mark                                        // that a guard has paused the writers
+	Fenced   Mark                                        // that writers were told to wait; nil: another host would know
 	Guard    func() error                                // starts a [Guard], and does not wait for it
 }
 
@@ -30,7 +30,7 @@ func (i Inspection) Run(ctx context.Context) (facts checks.Facts, verdict checks
 			problems = append(problems, fmt.Errorf("cannot remember what this node is, which counts after a power loss: %w", err))
 		}
 	}
-	if verdict.Drift {
+	if verdict.Drift || i.stuck(facts, verdict) {
 		if err := i.Heal(); err != nil {
 			problems = append(problems, fmt.Errorf("cannot start the missed hook: %w", err))
 		}
@@ -41,4 +41,10 @@ func (i Inspection) Run(ctx context.Context) (facts checks.Facts, verdict checks
 		}
 	}
 	return facts, verdict, problems
+}
+
+// stuck says whether writers wait although this node is what it should be: the hook that
+// should have ended that was killed.
+func (i Inspection) stuck(f checks.Facts, v checks.Verdict) bool {
+	return i.Fenced != nil && i.Fenced.IsSet() && (f.Role == node.Replica || f.Role == node.Master && v.Goal == checks.BeMaster && v.Fit)
 }

@@ -231,7 +231,7 @@ func TestSaveHasItsOwnDeadline(t *testing.T) {
 		time.Sleep(700 * time.Millisecond) // a large copy
 		return save(ctx, l)
 	}
-	s.Rest = 5 * time.Second
+	s.Within = 5 * time.Second
 	if r := s.Run(deadline(t, 500*time.Millisecond)); r.Outcome != hooks.Done {
 		t.Errorf("%v %v", r.Outcome, r.Err)
 	}

@@ -26,6 +26,7 @@ type promotion struct {
 	Settle
 	old      Server // the master that waits for us, if any
 	bids     int    // for the lease
+	unpaused bool
 	promoted bool
 }
 
@@ -38,6 +39,7 @@ func (p *promotion) steps() []step {
 		{name: "send followers away", run: p.sendAway},
 		{name: "REPLICAOF NO ONE", run: p.promote},
 		{name: "verify master", run: p.verify},
+		{name: "CLIENT UNPAUSE", run: p.unpause},
 		{name: "CONFIG REWRITE", run: p.persist},
 		{name: "demote the old master", run: p.succeed, slow: true},
 	}
@@ -59,11 +61,11 @@ func (p *promotion) mayPromote(ctx context.Context, r *Record) error {
 	if !verdict.Reason.MayPromote() && !p.Force {
 		return notYet("refused (%s): %s", verdict.Reason, verdict.Reason.Sentence())
 	}
-	// A pause that a demotion left behind, or anybody: see Unpause.
-	if err := p.Local.Unpause(ctx); err != nil && !unsupported(err) {
-		return changed(err)
+	if r.Facts.Role == node.Master {
+		return nil // its writers wait for the votes
 	}
-	return nil
+	p.unpaused = true
+	return p.resumeWriters(ctx) // a pause that a demotion left behind, or anybody, stops the replication
 }
 
 // pause makes the writers of the old master wait, if it lives.
@@ -217,6 +219,14 @@ func (p *promotion) verify(ctx context.Context, r *Record) error {
 	return nil
 }
 
+// unpause ends what a demotion has left behind.
+func (p *promotion) unpause(ctx context.Context, r *Record) error {
+	if p.unpaused {
+		return errNothing
+	}
+	return p.resumeWriters(ctx)
+}
+
 // succeed makes the old master a replica of this one. It has the writers' requests
 // still in hand: as a replica it refuses them, and they come here. That it fails is
 // a warning: this node is the master, and the old one's own hook is on its way.
@@ -232,7 +242,7 @@ func (p *promotion) succeed(ctx context.Context, r *Record) error {
 }
 
 func (p *promotion) demoteOld(ctx context.Context, r *Record) error {
-	ctx, cancel := p.Clock.WithTimeout(ctx, p.Rest)
+	ctx, cancel := p.Clock.WithTimeout(ctx, p.Within)
 	defer cancel()
 	theirs := p.old.Look(ctx)
 	switch {
@@ -240,7 +250,7 @@ func (p *promotion) demoteOld(ctx context.Context, r *Record) error {
 		if d := preserve.Diverge(theirs, r.Facts.Node.Facts); !d.Safe() {
 			err := p.save(ctx, r, p.old, r.Facts.Node, handoverPause)
 			if errors.Is(err, errSuperseded) {
-				err = fmt.Errorf("its preservation did not end within %v", p.Rest)
+				err = fmt.Errorf("its preservation did not end within %v", p.Within)
 			}
 			if err != nil {
 				return err

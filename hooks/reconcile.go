@@ -24,7 +24,6 @@ type Reconcile struct {
 	VIPs     []Address
 	Recall   func() checks.Memory
 	Reached  Since         // when a majority of the Sentinels was last reached
-	Fenced   Mark          // that this host has paused its writers
 	FenceIn  time.Duration // how long without a majority is borne
 	Patience time.Duration // how long Sentinels may disagree before this run gives up
 }

@@ -104,15 +104,17 @@ func (n *notes) IsSet() bool        { return n.fenced.Load() }
 // reconciling is a host under Sentinel: its Redis, the others, and what the
 // Sentinels say.
 func reconciling(t *testing.T, v *fakeVIP, n *notes, say func() []checks.Answer, local *nodetest.Server, others ...*nodetest.Server) hooks.Reconcile {
+	s := settle(t, at(checks.Unasked), local, others...)
+	s.Fenced = n
 	return hooks.Reconcile{
-		Settle:   settle(t, at(checks.Unasked), local, others...),
+		Settle:   s,
 		Group:    "mymaster",
 		Convene:  func(context.Context) []checks.Answer { return say() },
 		Failover: func(context.Context) error { return errors.New("asked for a failover") },
 		VIPs:     []hooks.Address{v},
 		Recall:   func() checks.Memory { return checks.Memory{} },
-		Reached:  n, Fenced: n,
-		FenceIn: 5 * time.Second, Patience: 100 * time.Millisecond,
+		Reached:  n,
+		FenceIn:  5 * time.Second, Patience: 100 * time.Millisecond,
 	}
 }
 
@@ -292,7 +294,12 @@ func TestReconcileUnpins(t *testing.T) {
 
 	// Where that cannot be done, it is said, and the link is left alone.
 	stuck := nodetest.Redis(t, "include "+include, pinned, `rename-command CONFIG ""`)
-	follows(t, stuck, a)
+	nodetest.Eventually(t, "a replica that hears its master", func() error {
+		if f := stuck.Look(); !f.Upstream.Up {
+			return errors.New(hooks.Describe(f))
+		}
+		return nil
+	})
 	r := reconciling(t, &fakeVIP{}, new(notes), naming(a), stuck, a).Run(deadline(t, 5*time.Second))
 	if r.Outcome != hooks.Done || len(r.Actions) > 0 || len(r.Warnings) != 1 || !stuck.Look().Upstream.Up {
 		t.Errorf("%v %v, %v, warnings %v", r.Outcome, r.Err, r.Actions, r.Warnings)

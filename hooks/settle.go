@@ -28,9 +28,10 @@ type Settle struct {
 	Lock   Locker
 	Clock  clock.Clock
 	Retry  time.Duration // between two tries of a step that may still succeed
-	Rest   time.Duration // what is left for the other steps after a preservation
+	Within time.Duration // how long it works for one goal; a preservation has its own time
 	Nodes  []string      // the nodes of the group, to recognise them in redis.conf
 
+	Fenced Mark   // that the writers of this node were told to wait
 	Ballot Ballot // the third vote; nil: nobody votes
 
 	Preserve preserve.Policy
@@ -73,22 +74,33 @@ type step struct {
 	slow bool // see [Settle.patient]
 }
 
-// Run settles the node. The context is its deadline. The record is complete on
-// return; its Err is nil if the goal was reached, now or by another run.
+// Run settles the node. The record is complete on return; its Err is nil if the goal
+// was reached, now or by another run.
 func (s Settle) Run(ctx context.Context) *Record {
 	start := s.Clock.Now()
 	r := &Record{Event: s.Event}
-	for {
-		r.Outcome, r.Err = s.once(ctx, r)
+	for again := true; again && ctx.Err() == nil; {
 		// A run whose goal has gone begins anew, behind whoever has the lock by
-		// then: the event that took its goal away may have been lost.
-		if !errors.Is(r.Err, errSuperseded) && !errors.Is(r.Err, errAgain) || ctx.Err() != nil {
-			break
-		}
+		// then: the event that took its goal away may have been lost. It has all its
+		// time for the new one: who was called for that has found this run at work, and
+		// left it to it.
+		r.Outcome, r.Err = s.within(ctx, r)
+		again = errors.Is(r.Err, errSuperseded)
 	}
 	r.Verdict = checks.Judge(r.Facts, s.Policy)
 	r.Took = clock.Since(s.Clock, start)
 	return r
+}
+
+// within works for one goal.
+func (s Settle) within(ctx context.Context, r *Record) (outcome Outcome, err error) {
+	ctx, cancel := s.Clock.WithTimeout(ctx, s.Within)
+	defer cancel()
+	for again := true; again; {
+		outcome, err = s.once(ctx, r)
+		again = errors.Is(err, errAgain) && ctx.Err() == nil
+	}
+	return outcome, err
 }
 
 func (s Settle) once(ctx context.Context, r *Record) (Outcome, error) {
@@ -134,9 +146,9 @@ func (s Settle) walk(ctx context.Context, r *Record, steps []step) error {
 		if err := s.take(ctx, r, step); err != nil {
 			return err
 		}
-		if step.slow && clock.Since(s.Clock, start) > s.Rest/10 { // it really took time: the others get theirs anew
+		if step.slow && clock.Since(s.Clock, start) > s.Within/10 { // it really took time: the others get theirs anew
 			var cancel context.CancelFunc
-			ctx, cancel = s.Clock.WithTimeout(context.WithoutCancel(ctx), s.Rest)
+			ctx, cancel = s.Clock.WithTimeout(context.WithoutCancel(ctx), s.Within)
 			defer cancel()
 		}
 	}
@@ -154,7 +166,7 @@ func (s Settle) take(ctx context.Context, r *Record, step step) error {
 			return err
 		}
 		s.Clock.Sleep(ctx, s.Retry)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && s.goal() == r.Goal {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
@@ -212,6 +224,23 @@ func (s Settle) goalAt(vip checks.Presence) checks.Goal {
 func (s Settle) look(ctx context.Context, r *Record) error {
 	r.saw(s.Local.Look(ctx))
 	return s.changeable(ctx, r.Facts.Node)
+}
+
+// stopWriters makes the writers of this node wait. A run that is killed leaves the mark behind:
+// nobody sees of a Redis that its writers wait.
+func (s Settle) stopWriters(ctx context.Context, r *Record, d time.Duration) error {
+	if err := s.Fenced.Set(true); err != nil {
+		r.warn(fmt.Errorf("if this run is killed, writers wait for %v: %w", d, err))
+	}
+	return s.Local.Pause(ctx, d)
+}
+
+// resumeWriters lets them go on. A replica must not be paused either: see [Redis.Unpause].
+func (s Settle) resumeWriters(ctx context.Context) error {
+	if err := s.Local.Unpause(ctx); err != nil && !unsupported(err) {
+		return changed(err)
+	}
+	return s.Fenced.Set(false)
 }
 
 // survey reads the facts of everything.

@@ -52,7 +52,7 @@ func settle(t *testing.T, v *vip, local *nodetest.Server, others ...*nodetest.Se
 	view := survey.Survey{Self: target(local, len(others)), Where: v.where, Patience: 250 * time.Millisecond, Clock: clock.Wall{}, Recall: survey.File(memory), Contested: survey.Marked(filepath.Join(dir, "contested"))}
 	s := hooks.Settle{
 		Event: "test", Local: server(local), Where: v.where, Policy: policy,
-		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Clock: clock.Wall{}, Retry: 10 * time.Millisecond, Rest: 10 * time.Second,
+		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Clock: clock.Wall{}, Retry: 10 * time.Millisecond, Within: 10 * time.Second, Fenced: new(notes),
 		Nodes:    []string{local.Addr.String()},
 		Remember: func(m checks.Memory) error { return survey.Note(memory, m) },
 		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {

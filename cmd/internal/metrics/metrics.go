@@ -66,7 +66,7 @@ var families = []struct {
 	{ReplicaOnline, "Of a master: whether this replica is online."},
 	{ReplicaLag, "Of a master: time since this replica's last acknowledgement."},
 	{ReplicaBehind, "Of a master: how far this replica's acknowledgement is behind."},
-	{Fenced, "Whether redis-vip keeps the writers of this node waiting, because it has too few votes."},
+	{Fenced, "Whether redis-vip keeps the writers of this node waiting."},
 	{Votes, "Votes of three, with witnesses, that this node has for being the master."},
 	{LeaseHeld, "Whether the witnesses grant this node the lease."},
 	{LeaseLeft, "How long this node may go on by the lease that it was last granted."},

@@ -243,7 +243,7 @@ func (r report) host(s *screen.Screen) {
 		s.Field("Maintenance", margin, screen.Yellow, "on")
 	}
 	if r.Fenced {
-		s.Field("Writers", margin, screen.Red, "wait: this node has too few votes, or is cut off from the Sentinels")
+		s.Field("Writers", margin, screen.Red, "wait: a hook has stopped them, or this node has too few votes, or is cut off from the Sentinels")
 	}
 	if r.Waiting > 0 {
 		s.Field("Preserved", margin, screen.Yellow, fmt.Sprintf("%d files on this host wait to be replayed", r.Waiting))

@@ -52,7 +52,6 @@ func notify(ctx context.Context, log zerolog.Logger, seat seat, settle hooks.Set
 		Enter:    seat.enter(log),
 		Warnings: seat.warnings,
 		Log:      log.With().Str("group", seat.Name).Logger(),
-		Timeout:  seat.HookTimeout,
 	}.Run(ctx)
 }
 
@@ -62,7 +61,6 @@ type Notify struct {
 	Enter    func(history.Entry) // into the history
 	Warnings []error             // about the configuration
 	Log      zerolog.Logger
-	Timeout  time.Duration // of the whole run, less what a preservation takes
 }
 
 // Run is nil if the local Redis is what the VIP asks for. A SIGTERM, which
@@ -71,9 +69,6 @@ type Notify struct {
 func (n Notify) Run(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, n.Timeout)
-	defer cancel()
-
 	record := n.Settle.Run(ctx)
 	record.Warnings = append(record.Warnings, n.Warnings...)
 	return write(n.Log, n.Enter, record)

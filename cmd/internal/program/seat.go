@@ -210,9 +210,10 @@ func (s seat) settle(log zerolog.Logger, event string, hint checks.Goal) hooks.S
 		Lock:     s.lock(),
 		Clock:    clock.Wall{},
 		Retry:    retry,
-		Rest:     s.HookTimeout,
+		Within:   s.HookTimeout,
 		Nodes:    texts(s.Nodes),
 		Preserve: s.Preserve,
+		Fenced:   s.fenced(),
 		Ballot:   s.ballot(),
 		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
 			return s.save(ctx, log, loss)

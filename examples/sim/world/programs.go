@@ -88,9 +88,10 @@ func (p *process) settle(event string, hint checks.Goal) hooks.Settle {
 		Where:    h.where,
 		Policy:   policy,
 		Lock:     locker{p, &h.run.lock},
+		Fenced:   fence{h},
 		Clock:    p.clock,
 		Retry:    retry,
-		Rest:     hookTimeout,
+		Within:   hookTimeout,
 		Preserve: preserve.Require,
 		Save:     p.save,
 		Remember: func(m checks.Memory) error {
@@ -114,10 +115,8 @@ func (p *process) settle(event string, hint checks.Goal) hooks.Settle {
 // notify is notify-master, notify-backup, or the hook that redis-check --heal starts.
 func (h *host) notify(delay time.Duration, event string, hint checks.Goal) *process {
 	return h.spawn(delay, event, func(p *process) error {
-		ctx, cancel := p.timed(hookTimeout)
-		defer cancel()
 		h.world.note(h.name, "%s begins", event)
-		r := p.settle(event, hint).Run(ctx)
+		r := p.settle(event, hint).Run(p.root)
 		h.world.record(h, r)
 		return r.Err
 	}, nil)

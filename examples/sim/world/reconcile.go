@@ -48,7 +48,6 @@ func (h *host) reconcile(delay time.Duration, event string) {
 			VIPs:     []hooks.Address{address{p}},
 			Recall:   view.Recall,
 			Reached:  moment{p},
-			Fenced:   fence{h},
 			FenceIn:  fenceAfter, Patience: sentinelPatience,
 		}.Run(ctx)
 		if len(r.Actions) > 0 || r.Course != h.run.course {
