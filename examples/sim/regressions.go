@@ -77,4 +77,51 @@ var regressions = []regression{
 			{Kind: world.RedisStopped, At: 4000 * ms, For: 1 * ms, On: 0, To: 0, Much: 0.68},
 		}},
 	},
+	{
+		"a node that copied the wrong master was sent to the right one, and what it had was not saved",
+		world.Schedule{Setup: world.Setup{Architecture: world.Sentinel, Seed: 1795238949496385802, Persistence: world.Snapshots, Backlog: 16384, CopyTime: 300 * ms, Keys: 1000, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.HostFrozen, At: 4000 * ms, For: 8000 * ms, On: 1, Much: 0.84},
+			{Kind: world.PowerLoss, At: 7000 * ms, For: 1 * ms, On: 0, Much: 0.2},
+			{Kind: world.SentinelFailover, At: 9000 * ms, For: 1 * ms, On: 0, Much: 0.17},
+			{Kind: world.PowerLoss, At: 9000 * ms, For: 1 * ms, On: 2, Much: 0.33},
+		}},
+	},
+	{
+		"a master of Sentinel's making remembered that it was a replica, and that the other one had all that it has",
+		world.Schedule{Setup: world.Setup{Architecture: world.Sentinel, Seed: 1795238949496466841, Persistence: world.Snapshots, Backlog: 2048, CopyTime: 20 * ms}, Faults: []world.Fault{
+			{Kind: world.HostFrozen, At: 19000 * ms, For: 10000 * ms, On: 2, Much: 0.45},
+			{Kind: world.SentinelFailover, At: 18000 * ms, For: 1 * ms, On: 1, Much: 0.61},
+			{Kind: world.SentinelFailover, At: 27646 * ms, For: 1 * ms, On: 1, Much: 0.94},
+			{Kind: world.RedisStopped, At: 29000 * ms, For: 1 * ms, On: 0, Much: 0.33},
+		}},
+	},
+	{
+		"a demotion whose VIP came back at the end of its time left its writers waiting for a minute",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 4037, Persistence: world.NoPersistence, Backlog: 256 << 20, CopyTime: 20 * ms, Gateway: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.Reboot, At: 1000 * ms, For: 16000 * ms, On: 0, Much: 0.46},
+			{Kind: world.Maintenance, At: 5000 * ms, For: 6546 * ms, On: 1, Much: 0.27},
+		}},
+	},
+	{
+		"a promotion that was killed left the writers waiting that a demotion had stopped",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 4752, Persistence: world.AppendOnly, Backlog: 2048, CopyTime: 300 * ms}, Faults: []world.Fault{
+			{Kind: world.Maintenance, At: 20000 * ms, For: 3000 * ms, On: 1, Much: 0.97},
+			{Kind: world.Maintenance, At: 22225 * ms, For: 646 * ms, On: 0, Much: 0.27},
+			{Kind: world.HooksKilled, At: 26000 * ms, For: 1 * ms, On: 0, Much: 0.56},
+		}},
+	},
+	{
+		"a master that a demotion had stopped was made a replica by hand, and applied nothing for a minute",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 4728, Persistence: world.NoPersistence, Backlog: 256 << 20, CopyTime: 300 * ms, Keys: 1000, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.CutOneWay, At: 1000 * ms, For: 16000 * ms, On: 0, To: 1, Much: 0.88},
+			{Kind: world.RingMade, At: 10000 * ms, For: 1 * ms, On: 0, Much: 0.08},
+		}},
+	},
+	{
+		"a master that had lost the VIP, alone with the witness, could not be elected without it, nor have it unelected",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 743, Persistence: world.Snapshots, Backlog: 16384, CopyTime: 4000 * ms, Witnesses: 1, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.KeepalivedCrash, At: 1000 * ms, For: 1 * ms, On: 0, Much: 0.67},
+			{Kind: world.Reboot, At: 1000 * ms, For: 29000 * ms, On: 1, Much: 0.92},
+		}},
+	},
 }

@@ -135,15 +135,18 @@ func (w *world) begin(f Fault) {
 	case Maintenance:
 		h.keepalived.flag(true)
 	case Promoted:
+		w.watch.unrest = w.now
 		if h.redis.serves() {
 			h.redis.promote()
 			h.redis.byHand = true
 		}
 	case Unlinked:
+		w.watch.unrest = w.now
 		if h.redis.serves() {
 			h.redis.follow(node.Nobody)
 		}
 	case RingMade:
+		w.watch.unrest = w.now
 		if h.redis.serves() {
 			h.redis.follow(w.nodes[(f.On+1)%len(w.nodes)].redis.addr)
 			h.redis.byHand = true
@@ -157,6 +160,7 @@ func (w *world) begin(f Fault) {
 			h.sentinel.command()
 		}
 	case HooksKilled:
+		w.watch.unrest = w.now
 		h.watched = w.now
 		for len(h.processes) > 0 {
 			p := h.processes[0]

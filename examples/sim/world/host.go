@@ -32,7 +32,13 @@ type host struct {
 	puzzled    time.Duration // when no majority of the Sentinels was last to be had here
 	watched    time.Duration // since when our check has run here without a gap
 	disk       disk
-	run        volatile
+
+	// What the watch notes.
+	able    time.Duration // when it last could not have served
+	reached time.Duration // when it last reached anybody
+	waits   time.Duration // when it was last no paused replica
+
+	run volatile
 }
 
 // disk is what of our programs survives a reboot: /var/lib/redis-vip.

@@ -12,17 +12,20 @@ type Invariant uint8
 
 // The invariants.
 const (
-	None    Invariant = iota
-	Loss              // an acknowledged write is on the winner, or preserved
-	Ring              // replicas do not follow each other for long
-	Live              // after the faults, one fit master has the VIP, and the other follows
-	Flap              // and the VIP comes to rest
-	Newer             // older data does not win while the newer node can be reached
-	Healthy           // a healthy pair is left alone
-	Single            // with a witness, one master at a time takes writes
+	None     Invariant = iota
+	Loss               // an acknowledged write is on the winner, or preserved
+	Ring               // replicas do not follow each other for long
+	Live               // after the faults, one fit master has the VIP, and the other follows
+	Flap               // and the VIP comes to rest
+	Newer              // older data does not win while the newer node can be reached
+	Healthy            // a healthy pair is left alone
+	Single             // with a witness, one master at a time takes writes
+	Service            // clients do not wait while a node could serve them
+	Isolated           // who reaches nobody takes no writes
+	Paused             // no replica is left paused
 )
 
-var invariants = [...]string{None: "none", Loss: "loss", Ring: "ring", Live: "live", Flap: "flap", Newer: "newer", Healthy: "healthy", Single: "single"}
+var invariants = [...]string{None: "none", Loss: "loss", Ring: "ring", Live: "live", Flap: "flap", Newer: "newer", Healthy: "healthy", Single: "single", Service: "service", Isolated: "isolated", Paused: "paused"}
 
 func (i Invariant) String() string { return invariants[i] }
 
@@ -65,12 +68,13 @@ func (w *world) acknowledged(r *redis, e *entry) {
 	e.acked, e.at = true, w.now
 	w.watch.acked = append(w.watch.acked, e)
 	r.acked = w.now
+	w.alone(r.host)
 	if w.setup.Architecture != Witness {
 		return
 	}
 	for _, h := range w.nodes {
 		// The other one has taken a write since this one became the master.
-		if o := h.redis; o != r && o.master() && !o.isPaused() && o.acked > r.elected && w.now-o.acked <= singleWindow && w.now-o.elected > singleBound && o.elected > r.elected &&
+		if o := h.redis; o != r && o.master() && o.serves() && !o.isPaused() && o.acked > r.elected && w.now-o.acked <= singleWindow && w.now-o.elected > singleBound && o.elected > r.elected &&
 			!w.excused(r.host) && !w.excused(h) && !r.byHand && !o.byHand {
 			w.violate(Single, "%s takes a write, and %s is the master since %v", r.host.name, h.name, o.elected)
 		}
@@ -171,6 +175,9 @@ func (w *world) promoted(r *redis) {
 func (w *world) look() {
 	w.after(watchEvery, w.look)
 	w.reachability()
+	w.isolate()
+	w.wait()
+	w.serve()
 	t := &w.watch
 	switch ring := w.ring(); {
 	case !ring:

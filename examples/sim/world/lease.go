@@ -24,6 +24,7 @@ func (t *witness) now() time.Duration { return t.host.world.now + t.host.skew }
 
 func (t *witness) restart() {
 	t.owner, t.silent, t.birth = "", false, t.now()
+	t.host.world.watch.unrest = t.host.world.now // it grants nothing yet
 }
 
 // vote is a witness as one of our programs reaches it: what the scripts of

@@ -22,6 +22,7 @@ type watch struct {
 	discarded int // those that Sentinel threw away where no program could be faster
 	saved     int
 	ringSince time.Duration
+	unrest    time.Duration // when more was last wrong than that something is dead
 	goodSince time.Duration
 	verdicts  [8]checks.Verdict
 	done      bool

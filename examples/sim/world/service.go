@@ -1,0 +1,138 @@
+package world
+
+import "time"
+
+// The bounds of what clients see.
+const (
+	// isolatedBound: a check a second or two, two of them, and a hook; under Sentinel
+	// fence-after, and a run of reconcile. Where votes are counted, the guard is sooner.
+	isolatedBound = 14 * time.Second
+	outvotedBound = 7 * time.Second
+	// pausedBound: the longest pause that ends by itself is that of a hand-over.
+	pausedBound = 15 * time.Second
+)
+
+// serviceBounds: under keepalived a server that hangs costs two checks and three
+// adverts, and the hook has 10 s. Under Sentinel a failover that comes to nothing is
+// tried again after 20 s (2 × failover-timeout, sentinel.c).
+var serviceBounds = [...]time.Duration{Pair: 25 * time.Second, Witness: 25 * time.Second, Sentinel: 50 * time.Second}
+
+// serve says whether clients wait for longer than they should while all is well
+// but for what has died, and a node that lives has all that was acknowledged.
+func (w *world) serve() {
+	if !w.calm() {
+		w.watch.unrest = w.now
+		return
+	}
+	last := w.watch.lastAcked()
+	for _, h := range w.nodes {
+		switch {
+		case !w.able(h, last):
+			h.able = w.now
+		case w.now-max(h.able, w.watch.unrest, last.at) > serviceBounds[w.setup.Architecture]:
+			w.violate(Service, "nobody's write is acknowledged since %v, and %s could do it%s", last.at, h.name, w.reasons())
+			return
+		}
+	}
+}
+
+// lastAcked is the last write that was acknowledged. Where it is lost, a node that knows
+// that it lacks something waits for a while.
+func (t *watch) lastAcked() *entry {
+	if n := len(t.acked); n > 0 {
+		return t.acked[n-1]
+	}
+	return nothing()
+}
+
+// calm says whether nothing is wrong but that something is dead: all that live can talk
+// to each other, and to those who vote.
+func (w *world) calm() bool {
+	for i, a := range w.hosts {
+		for _, b := range w.hosts[i+1:] {
+			if w.network.troubled(a, b) {
+				return false
+			}
+		}
+		if a.skew != 0 || a.awake() && a.keepalived != nil && (!a.keepalived.running || a.keepalived.frozen) {
+			return false
+		}
+	}
+	voters := 0
+	for _, t := range w.witnesses {
+		if t.host.awake() && !t.silent {
+			voters++
+		}
+	}
+	return (w.gateway == nil || w.gateway.awake()) && (len(w.witnesses) == 0 || voters > len(w.witnesses)/2)
+}
+
+// able says whether a node could be the master, as far as an outsider sees: it lives,
+// something looks after it, and it has the last write.
+func (w *world) able(h *host, last *entry) bool {
+	r := h.redis
+	if !r.serves() || r.loading || r.byHand || !h.managed() || !r.head.has(last) {
+		return false
+	}
+	u := r.upstream // one that has restarted cannot know that it has
+	return u == nil || u.link != nil && u.link.state == online || u.downSince != 0
+}
+
+// isolate notes since when each node reaches nobody who could have told it that another
+// one serves.
+func (w *world) isolate() {
+	for _, h := range w.nodes {
+		if !w.isolated(h) {
+			h.reached = w.now
+		}
+	}
+}
+
+func (w *world) isolated(h *host) bool {
+	reached := 0
+	if w.setup.Architecture == Sentinel {
+		for _, other := range w.nodes {
+			if other.sentinel.awake() && w.network.both(h, other) {
+				reached++
+			}
+		}
+		return reached <= len(w.nodes)/2
+	}
+	for _, other := range w.nodes {
+		if other != h && w.network.both(h, other) {
+			return false
+		}
+	}
+	for _, t := range w.witnesses {
+		if !t.silent && w.network.both(h, t.host) {
+			reached++
+		}
+	}
+	return w.gateway != nil && !w.network.both(h, w.gateway) || len(w.witnesses) > 0 && reached <= len(w.witnesses)/2
+}
+
+// alone is called for each write that a node has acknowledged.
+func (w *world) alone(h *host) {
+	bound := isolatedBound
+	if w.setup.Architecture == Witness {
+		bound = outvotedBound
+	}
+	if w.isolated(h) && w.now-h.reached > bound && !w.excused(h) && !h.redis.byHand {
+		w.violate(Isolated, "%s reaches nobody since %v, and takes a write", h.name, h.reached)
+	}
+}
+
+// wait says whether a replica that hears its master has been told to wait, and nobody
+// has told it to go on.
+func (w *world) wait() {
+	for _, h := range w.nodes {
+		r := h.redis
+		u := r.upstream
+		if !r.serves() || !h.managed() || u == nil || u.link == nil || u.link.state != online || !r.isPaused() {
+			h.waits = w.now
+		} else if w.now-h.waits > pausedBound {
+			w.violate(Paused, "%s hears its master, and is paused since %v", h.name, h.waits)
+			return
+		}
+	}
+}
