@@ -115,6 +115,10 @@ func (s server) do(ctx context.Context, command func(*redis) error) error {
 func (s server) Promote(ctx context.Context) error {
 	return s.do(ctx, func(r *redis) error {
 		r.byHand, r.ordered = false, false
+		if r.upstream != nil {
+			r.world.outdated(r)
+			r.world.halved(r)
+		}
 		return r.promote()
 	})
 }

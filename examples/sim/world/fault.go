@@ -44,6 +44,7 @@ const (
 	Unlinked // REPLICAOF nobody, by hand
 	RingMade // by hand
 	HooksKilled
+	HooksFail // no rights, a full disk: they end at once
 	SentinelKilled
 	SentinelFrozen
 	SentinelFailover // by hand
@@ -56,7 +57,7 @@ var kindNames = [...]string{
 	HostFrozen: "host is frozen", PowerLoss: "power is lost", Reboot: "reboots",
 	Cut: "cut from", CutOneWay: "nothing gets to", CutOff: "cut from everybody", Lossy: "packets lost to and from", Slow: "slow to",
 	ClockSet: "clock is set", Maintenance: "in maintenance", Promoted: "Redis is promoted by hand", Unlinked: "Redis is unlinked by hand",
-	RingMade: "Redis is told to follow the other by hand", HooksKilled: "our programs are killed",
+	RingMade: "Redis is told to follow the other by hand", HooksKilled: "our programs are killed", HooksFail: "our hooks fail",
 	SentinelKilled: "Sentinel is killed", SentinelFrozen: "Sentinel is frozen", SentinelFailover: "SENTINEL FAILOVER by hand",
 }
 
@@ -159,6 +160,8 @@ func (w *world) begin(f Fault) {
 		if h.sentinel.awake() {
 			h.sentinel.command()
 		}
+	case HooksFail:
+		h.run.failing = true
 	case HooksKilled:
 		w.watch.unrest = w.now
 		h.watched = w.now
@@ -214,6 +217,8 @@ func (w *world) over(f Fault) {
 			w.setRoute(f.On, i, func(r *route) { *r = route{} })
 			w.setRoute(i, f.On, func(r *route) { *r = route{} })
 		}
+	case HooksFail:
+		h.run.failing, h.watched = false, w.now
 	case Maintenance:
 		h.keepalived.flag(false)
 	case SentinelKilled:
@@ -226,7 +231,7 @@ func (w *world) over(f Fault) {
 // in says whether an architecture can have such a fault.
 func (k Kind) in(a Architecture) bool {
 	switch k {
-	case KeepalivedStopped, KeepalivedKilled, KeepalivedFrozen, KeepalivedCrash, Maintenance:
+	case KeepalivedStopped, KeepalivedKilled, KeepalivedFrozen, KeepalivedCrash, Maintenance, HooksFail:
 		return a != Sentinel
 	case SentinelKilled, SentinelFrozen, SentinelFailover:
 		return a == Sentinel
@@ -255,6 +260,7 @@ func (w *world) heal() {
 		}
 		h.keepalived.thaw()
 		h.keepalived.flag(false)
+		h.run.failing = false
 		h.soon(2*time.Second, h.keepalived.start)
 	}
 	w.watch.healed = w.now

@@ -56,6 +56,7 @@ type volatile struct {
 	held      bool // leased is set
 	contested time.Time
 	raised    bool // the flag of maintenance
+	failing   bool // hooks end at once
 	fenced    bool
 	majority  time.Duration
 	asked     bool // majority is set
@@ -145,7 +146,7 @@ func (h *host) powerOn() {
 // managed says whether something on the host starts our programs.
 func (h *host) managed() bool {
 	k := h.keepalived
-	return h.awake() && (k == nil || k.running && !k.frozen && !h.run.raised)
+	return h.awake() && (k == nil || k.running && !k.frozen && !h.run.raised && !h.run.failing)
 }
 
 // lookedAfter is since when something here starts our programs without a gap: now, where

@@ -23,9 +23,11 @@ const (
 	Service            // clients do not wait while a node could serve them
 	Isolated           // who reaches nobody takes no writes
 	Paused             // no replica is left paused
+	Half               // nobody is made a master in the middle of a full copy
+	Split              // of two masters that both serve, one hears of the other, and ends it
 )
 
-var invariants = [...]string{None: "none", Loss: "loss", Ring: "ring", Live: "live", Flap: "flap", Newer: "newer", Healthy: "healthy", Single: "single", Service: "service", Isolated: "isolated", Paused: "paused"}
+var invariants = [...]string{None: "none", Loss: "loss", Ring: "ring", Live: "live", Flap: "flap", Newer: "newer", Healthy: "healthy", Single: "single", Service: "service", Isolated: "isolated", Paused: "paused", Half: "half", Split: "split"}
 
 func (i Invariant) String() string { return invariants[i] }
 
@@ -153,22 +155,47 @@ func (w *world) vanished(r *redis, old, head *entry, how string) {
 	}
 }
 
-// promoted is called when a server has become a master.
-func (w *world) promoted(r *redis) {
-	r.elected = w.now
+// outdated is called when a program of ours is about to make a master of r.
+func (w *world) outdated(r *redis) {
 	for _, h := range w.nodes {
 		o := h.redis
-		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < 2*bootWait+newerBound {
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(o) {
 			continue
 		}
-		common := fork(o.head, r.head)
-		for e := o.head; e != common; e = e.parent {
-			if e.acked && w.now-e.at > newerBound && !w.filed(e) {
-				w.violate(Newer, "%s becomes the master, and %s has write %d of %v", r.host.name, h.name, e.write, e.at)
-				return
-			}
+		if e := w.lacks(r.head, o.head); e != nil && w.lacks(o.head, r.head) == nil {
+			w.violate(Newer, "%s becomes the master, and %s has write %d of %v", r.host.name, h.name, e.write, e.at)
+			return
 		}
 	}
+}
+
+// fresh says whether a server has been nobody's since its start:
+// nobody can tell how old its data is, unless it was loaded with the history of it.
+func (r *redis) fresh() bool {
+	u := r.upstream
+	return r.running && u != nil && (u.link == nil || u.link.state != online) && u.downSince == 0
+}
+
+// yieldTime is how long something must have looked after a newer node, for the older one
+// to wait for it: a master may be paused, or without keepalived, and is waited for; a
+// replica is not for ever.
+func (w *world) yieldTime(o *redis) time.Duration {
+	if o.master() {
+		return 0
+	}
+	return newerBound
+}
+
+// lacks is an acknowledged write, and not one of this moment, that other has, a has not,
+// and no file.
+func (w *world) lacks(a, other *entry) *entry {
+	common := fork(other, a)
+	for e := other; e != common; e = e.parent {
+		if e.acked && w.now-e.at > newerBound && !w.filed(e) {
+			return e
+		}
+	}
+	return nil
 }
 
 // look is what the watch does every half second.
@@ -176,6 +203,7 @@ func (w *world) look() {
 	w.after(watchEvery, w.look)
 	w.reachability()
 	w.isolate()
+	w.divide()
 	w.wait()
 	w.serve()
 	t := &w.watch
@@ -190,6 +218,11 @@ func (w *world) look() {
 	}
 	if t.healed == 0 {
 		return
+	}
+	for _, h := range w.nodes {
+		if h.redis.loading {
+			t.healed = w.now // that ends by itself
+		}
 	}
 	why := w.wrong()
 	switch {

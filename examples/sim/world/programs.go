@@ -115,6 +115,9 @@ func (p *process) settle(event string, hint checks.Goal) hooks.Settle {
 // notify is notify-master, notify-backup, or the hook that redis-check --heal starts.
 func (h *host) notify(delay time.Duration, event string, hint checks.Goal) *process {
 	return h.spawn(delay, event, func(p *process) error {
+		if h.run.failing {
+			return errKilled
+		}
 		h.world.note(h.name, "%s begins", event)
 		r := p.settle(event, hint).Run(p.root)
 		h.world.record(h, r)

@@ -52,6 +52,7 @@ type redis struct {
 	// What the watch notes.
 	acked   time.Duration // when it last acknowledged a write
 	elected time.Duration // when it last became a master
+	whole   time.Duration // when it last copied nobody
 	woken   time.Duration // when it last hung
 	fit     time.Duration // when it last could not have been the master
 }
@@ -148,6 +149,8 @@ func (r *redis) start() {
 	load := 10*time.Millisecond + time.Duration(r.random.Int64N(int64(150*time.Millisecond)))
 	if r.random.IntN(10) == 0 {
 		load += time.Duration(r.random.Int64N(int64(4 * time.Second)))
+	} else if r.world.watch.healed == 0 && r.random.IntN(20) == 0 {
+		load += time.Duration(r.random.Int64N(int64(time.Minute)))
 	}
 	r.soon(load, r.ready)
 }
@@ -351,7 +354,7 @@ func (r *redis) promote() error {
 	r.replid = r.world.name(r.host.name + "-")
 	r.dropReplicas()
 	r.world.note(r.host.name, "Redis is a master from offset %d on, %d keys", r.offset(), r.head.keys)
-	r.world.promoted(r)
+	r.elected = r.world.now
 	return nil
 }
 

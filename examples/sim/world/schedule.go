@@ -229,6 +229,6 @@ var (
 	kindConstants     = [...]string{
 		"RedisKilled", "RedisStopped", "RedisHangs", "KeepalivedStopped", "KeepalivedKilled", "KeepalivedFrozen", "KeepalivedCrash",
 		"HostFrozen", "PowerLoss", "Reboot", "Cut", "CutOneWay", "CutOff", "Lossy", "Slow", "ClockSet", "Maintenance", "Promoted",
-		"Unlinked", "RingMade", "HooksKilled", "SentinelKilled", "SentinelFrozen", "SentinelFailover",
+		"Unlinked", "RingMade", "HooksKilled", "HooksFail", "SentinelKilled", "SentinelFrozen", "SentinelFailover",
 	}
 )

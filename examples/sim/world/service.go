@@ -10,6 +10,10 @@ const (
 	outvotedBound = 7 * time.Second
 	// pausedBound: the longest pause that ends by itself is that of a hand-over.
 	pausedBound = 15 * time.Second
+	// halfBound is how long a program may not have looked before it promotes.
+	halfBound = time.Second
+	// splitBound: who hears the other gives up at once, or has two checks and a hook.
+	splitBound = 10 * time.Second
 )
 
 // serviceBounds: under keepalived a server that hangs costs two checks and three
@@ -119,6 +123,36 @@ func (w *world) alone(h *host) {
 	}
 	if w.isolated(h) && w.now-h.reached > bound && !w.excused(h) && !h.redis.byHand {
 		w.violate(Isolated, "%s reaches nobody since %v, and takes a write", h.name, h.reached)
+	}
+}
+
+// halved is the same for a copy under way.
+func (w *world) halved(r *redis) {
+	if w.setup.Architecture != Sentinel && r.receives() && w.now-r.whole > halfBound && !r.host.disk.memory.Provisional {
+		w.violate(Half, "%s is made a master, and copies another since %v", r.host.name, r.whole)
+	}
+}
+
+func (r *redis) receives() bool {
+	return r.running && r.upstream != nil && r.upstream.link != nil && r.upstream.link.state != online
+}
+
+// divide says whether two nodes go on to serve clients while packets of one get to the
+// other.
+func (w *world) divide() {
+	serves := func(h *host) bool {
+		return h.vip && h.managed() && h.redis.master() && h.redis.serves() && !h.redis.byHand && w.now-h.redis.acked < clientTimeout
+	}
+	divided := false
+	for i, a := range w.nodes {
+		for _, b := range w.nodes[i+1:] {
+			divided = divided || serves(a) && serves(b) && (w.network.open(a, b) || w.network.open(b, a))
+		}
+	}
+	if !divided {
+		w.watch.united = w.now
+	} else if w.now-w.watch.united > splitBound {
+		w.violate(Split, "two masters serve since %v", w.watch.united)
 	}
 }
 

@@ -22,6 +22,7 @@ type watch struct {
 	discarded int // those that Sentinel threw away where no program could be faster
 	saved     int
 	ringSince time.Duration
+	united    time.Duration // when last not two of them served
 	unrest    time.Duration // when more was last wrong than that something is dead
 	goodSince time.Duration
 	verdicts  [8]checks.Verdict
@@ -52,10 +53,13 @@ func (w *world) reachability() {
 		}
 	}
 	for _, h := range w.nodes {
+		if !h.redis.receives() {
+			h.redis.whole = w.now
+		}
 		if h.sentinel != nil && !w.informed(h) {
 			h.puzzled = w.now
 		}
-		if !h.redis.serves() || h.redis.loading || !h.managed() {
+		if !h.redis.serves() || h.redis.loading || !h.managed() && !h.redis.master() {
 			h.redis.fit = w.now
 		}
 	}

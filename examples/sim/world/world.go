@@ -137,7 +137,7 @@ func (w *world) copyTime() time.Duration {
 const clientEvery = 80 * time.Millisecond
 
 func (w *world) addHost(name string) *host {
-	h := &host{world: w, id: len(w.hosts), name: name, up: true, booted: -time.Hour, random: w.setup.stream(10 + uint64(len(w.hosts)))}
+	h := &host{world: w, id: len(w.hosts), name: name, up: true, booted: -time.Hour, watched: -time.Hour, random: w.setup.stream(10 + uint64(len(w.hosts)))}
 	h.run.token = w.name("boot")
 	w.hosts = append(w.hosts, h)
 	return h
