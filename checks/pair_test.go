@@ -546,3 +546,23 @@ func TestPairAbandoned(t *testing.T) {
 		})
 	}
 }
+
+// A node that was promoted out of the other's history knows all of it up to there. One
+// that restarted from a file of before that has less, whoever wrote since.
+func TestRankOfOneThatRestartedWithLess(t *testing.T) {
+	promoted := checks.Node{Order: 1, Facts: node.Facts{Class: node.Alive, Role: node.Replica, Uptime: time.Hour, Keys: 10, ReplID: "b", ReplID2: "a", SecondOff: 1001, Offset: 1000, Upstream: node.Upstream{DownSince: time.Second}}}
+	for name, test := range map[string]struct {
+		offset int64
+		want   checks.Ground
+	}{
+		"with less":                     {600, checks.ByLineage},
+		"with all of it":                {1000, checks.ByOrder},
+		"with more, and wrote it since": {1200, checks.ByLineage},
+	} {
+		restarted := checks.Node{Facts: node.Facts{Class: node.Alive, Role: node.Replica, Uptime: time.Second, Keys: 10, ReplID: "a", Offset: test.offset, Upstream: node.Upstream{DownSince: -time.Second}}}
+		d, ground := checks.Rank(promoted, restarted, nil, bootWait)
+		if ground != test.want || (test.offset < 1000) != (d < 0) {
+			t.Errorf("%s: %d by %v", name, d, ground)
+		}
+	}
+}

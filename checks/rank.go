@@ -67,7 +67,11 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 	// Which of the two was written to since: n goes on from its second offset, and
 	// parent from there as well. A master without a backlog does not count.
 	wrote := func(n Node, since int64) bool { return n.Offset >= since || n.Role == node.Master && !n.Backlog }
-	child := func(n, parent Node) bool { return forked(n, parent) && wrote(n, n.SecondOff) }
+	// One that restarted from an older file has not even all that n had before.
+	short := func(parent, n Node) bool { return !wrote(parent, n.SecondOff-1) }
+	child := func(n, parent Node) bool {
+		return forked(n, parent) && (wrote(n, n.SecondOff) || short(parent, n))
+	}
 	idle := func(n, parent Node) bool {
 		return forked(n, parent) && !wrote(n, n.SecondOff) && wrote(parent, n.SecondOff)
 	}
