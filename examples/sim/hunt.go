@@ -15,6 +15,7 @@ import (
 // hunt runs the schedules of many seeds, on all cores.
 type hunt struct {
 	Architectures []world.Architecture
+	Only          []world.Kind // of faults; none: all
 	Name          string
 	First, Runs   uint64
 	Brief         bool // the first failure is enough
@@ -50,7 +51,7 @@ func (h hunt) Run(ctx context.Context) error {
 				if n >= h.Runs {
 					break
 				}
-				s := world.Draw(h.Architectures[n%uint64(len(h.Architectures))], h.First+n)
+				s := world.Draw(h.Architectures[n%uint64(len(h.Architectures))], h.First+n, h.Only...)
 				result := r.Run(s)
 				runs.Add(1)
 				sum.Add(result)

@@ -34,6 +34,7 @@ func main() {
 			&cli.Uint64Flag{Name: "runs", Usage: "run the schedules of the first `N` seeds"},
 			&cli.Uint64Flag{Name: "fresh", Usage: "and of `N` seeds that nobody has seen"},
 			&cli.BoolFlag{Name: "brief", Usage: "end at the first failure, and do not look into it"},
+			&cli.StringSliceFlag{Name: "only", Usage: "only faults of the `KIND`s, as world.Fault names them"},
 			&cli.StringFlag{Name: "architecture", Usage: "only `A`: pair, witness or sentinel"},
 		},
 		Action: func(c *cli.Context) error {
@@ -41,19 +42,23 @@ func main() {
 			if err != nil {
 				return err
 			}
+			only, err := faults(c.StringSlice("only"))
+			if err != nil {
+				return err
+			}
 			if c.IsSet("regression") {
 				return one(regressions[c.Uint64("regression")-1].Schedule, c.Bool("timeline"), c.Bool("shrink"))
 			}
 			if c.IsSet("seed") {
-				return one(world.Draw(all[0], c.Uint64("seed")), c.Bool("timeline"), c.Bool("shrink"))
+				return one(world.Draw(all[0], c.Uint64("seed"), only...), c.Bool("timeline"), c.Bool("shrink"))
 			}
 			if c.Bool("brief") {
-				return hunt{Architectures: all, First: 1, Runs: c.Uint64("runs"), Name: "fixed", Brief: true}.Run(c.Context)
+				return hunt{Architectures: all, Only: only, First: 1, Runs: c.Uint64("runs"), Name: "fixed", Brief: true}.Run(c.Context)
 			}
 			return errors.Join(
 				known(),
-				hunt{Architectures: all, First: 1, Runs: c.Uint64("runs"), Name: "fixed"}.Run(c.Context),
-				hunt{Architectures: all, First: uint64(time.Now().UnixNano()), Runs: c.Uint64("fresh"), Name: "fresh"}.Run(c.Context),
+				hunt{Architectures: all, Only: only, First: 1, Runs: c.Uint64("runs"), Name: "fixed"}.Run(c.Context),
+				hunt{Architectures: all, Only: only, First: uint64(time.Now().UnixNano()), Runs: c.Uint64("fresh"), Name: "fresh"}.Run(c.Context),
 			)
 		},
 	}
@@ -74,6 +79,17 @@ func architectures(name string) ([]world.Architecture, error) {
 		return nil, fmt.Errorf("--architecture: %w", err)
 	}
 	return slices.DeleteFunc(all, func(b world.Architecture) bool { return a != b }), nil
+}
+
+// faults are the kinds of faults of these names.
+func faults(names []string) (kinds []world.Kind, err error) {
+	kinds = make([]world.Kind, len(names))
+	for i, name := range names {
+		if err := kinds[i].UnmarshalText([]byte(name)); err != nil {
+			return nil, fmt.Errorf("--only: %w", err)
+		}
+	}
+	return kinds, nil
 }
 
 // one runs one schedule.

@@ -117,6 +117,7 @@ func (s server) Promote(ctx context.Context) error {
 		r.byHand, r.ordered = false, false
 		if r.upstream != nil {
 			r.world.outdated(r)
+			r.world.hasty(r)
 			r.world.halved(r)
 		}
 		return r.promote()

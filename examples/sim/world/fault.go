@@ -3,6 +3,8 @@ package world
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"redis-vip/checks/node"
@@ -62,6 +64,16 @@ var kindNames = [...]string{
 }
 
 func (k Kind) between() bool { return k == Cut || k == CutOneWay || k == Lossy || k == Slow }
+
+// UnmarshalText reads the name that the kind's constant has.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kindConstants[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q: write one of %s", text, strings.Join(kindConstants[:], ", "))
+	}
+	*k = Kind(i)
+	return nil
+}
 
 func (f Fault) describe(w *world) string {
 	text := fmt.Sprintf("%s: %s", w.hosts[f.On].name, kindNames[f.Kind])

@@ -25,9 +25,10 @@ const (
 	Paused             // no replica is left paused
 	Half               // nobody is made a master in the middle of a full copy
 	Split              // of two masters that both serve, one hears of the other, and ends it
+	Hasty              // who knows that it lacks writes waits for the one that had them a moment ago
 )
 
-var invariants = [...]string{None: "none", Loss: "loss", Ring: "ring", Live: "live", Flap: "flap", Newer: "newer", Healthy: "healthy", Single: "single", Service: "service", Isolated: "isolated", Paused: "paused", Half: "half", Split: "split"}
+var invariants = [...]string{None: "none", Loss: "loss", Ring: "ring", Live: "live", Flap: "flap", Newer: "newer", Healthy: "healthy", Single: "single", Service: "service", Isolated: "isolated", Paused: "paused", Half: "half", Split: "split", Hasty: "hasty"}
 
 func (i Invariant) String() string { return invariants[i] }
 
@@ -46,6 +47,11 @@ const (
 	// newerBound is how long the newer node must have been there for the older one to
 	// know: two checks, and the time that a write takes on the slowest link.
 	newerBound = 6 * time.Second
+	// hastyBound is how long a master is waited for that has just died: a process starts
+	// again within that time. Of what lies further back than staleBound a node knows
+	// that it lacks it: bootWait / 3, and what a check takes.
+	hastyBound = 5 * time.Second
+	staleBound = bootWait/3 + newerBound
 	// singleBound is how long a master may go on after the other one took a write.
 	singleBound = 0
 	watchEvery  = 500 * time.Millisecond

@@ -52,6 +52,8 @@ type redis struct {
 	// What the watch notes.
 	acked   time.Duration // when it last acknowledged a write
 	elected time.Duration // when it last became a master
+	led     time.Duration // when it was last a master that answers
+	leads   time.Duration // and since when
 	whole   time.Duration // when it last copied nobody
 	woken   time.Duration // when it last hung
 	fit     time.Duration // when it last could not have been the master

@@ -15,8 +15,8 @@ type Schedule struct {
 	Faults []Fault
 }
 
-// Draw makes the schedule of a seed.
-func Draw(a Architecture, seed uint64) Schedule {
+// Draw makes the schedule of a seed, with faults of any kind, or only of some.
+func Draw(a Architecture, seed uint64, only ...Kind) Schedule {
 	s := Schedule{Setup: Setup{Architecture: a, Seed: seed}}
 	r := s.stream(0)
 	s.Persistence = Persistence(r.IntN(3))
@@ -34,9 +34,9 @@ func Draw(a Architecture, seed uint64) Schedule {
 	if s.Gateway {
 		hosts++
 	}
-	g := generator{Rand: r, nodes: nodes, hosts: hosts, span: time.Duration(5+r.IntN(36)) * time.Second, harmless: r.IntN(12) == 0}
+	g := generator{Rand: r, nodes: nodes, hosts: hosts, span: time.Duration(5+r.IntN(36)) * time.Second, harmless: r.IntN(12) == 0 && len(only) == 0, narrow: len(only) > 0}
 	for k := range kinds {
-		if k.in(a) {
+		if k.in(a) && (len(only) == 0 || slices.Contains(only, k)) {
 			g.all = append(g.all, k)
 		}
 	}
@@ -60,6 +60,7 @@ type generator struct {
 	all      []Kind
 	theme    []Kind
 	harmless bool // to the nodes, that is
+	narrow   bool // to the kinds in all
 }
 
 func (g *generator) next(before []Fault) Fault {
@@ -97,7 +98,7 @@ func (g *generator) kind() Kind {
 	switch {
 	case g.IntN(3) != 0:
 		return g.theme[g.IntN(len(g.theme))]
-	case k.byHand() && g.IntN(2) == 0:
+	case k.byHand() && g.IntN(2) == 0 && !g.narrow:
 		return []Kind{RedisKilled, PowerLoss, Cut, CutOff}[g.IntN(4)]
 	}
 	return k

@@ -126,6 +126,25 @@ func (w *world) alone(h *host) {
 	}
 }
 
+// hasty is the same for a master that has just died, and had what r has long lacked.
+func (w *world) hasty(r *redis) {
+	for _, h := range w.nodes {
+		o := h.redis
+		if o == r || o.serves() || o.byHand || r.byHand || r.fresh() || r.host.disk.memory.Provisional ||
+			w.now-o.led > hastyBound || o.led-o.leads < staleBound || o.led-w.crooked < newerBound || o.led-r.host.lookedAfter() < newerBound {
+			continue
+		}
+		had := o.image.head
+		if o.running {
+			had = o.head
+		}
+		if e := w.lacks(r.head, had); e != nil && o.led-e.at > staleBound {
+			w.violate(Hasty, "%s becomes the master, lacks write %d of %v, and %s had it, the master until %v", r.host.name, e.write, e.at, h.name, o.led)
+			return
+		}
+	}
+}
+
 // halved is the same for a copy under way.
 func (w *world) halved(r *redis) {
 	if w.setup.Architecture != Sentinel && r.receives() && w.now-r.whole > halfBound && !r.host.disk.memory.Provisional {
@@ -141,7 +160,7 @@ func (r *redis) receives() bool {
 // other.
 func (w *world) divide() {
 	serves := func(h *host) bool {
-		return h.vip && h.managed() && h.redis.master() && h.redis.serves() && !h.redis.byHand && w.now-h.redis.acked < clientTimeout
+		return h.vip && h.managed() && h.redis.master() && h.redis.serves() && !h.redis.byHand && w.now-h.redis.acked < garpRefresh+clientTimeout
 	}
 	divided := false
 	for i, a := range w.nodes {

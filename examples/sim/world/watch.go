@@ -50,11 +50,20 @@ func (w *world) reachability() {
 			if !w.network.both(a, b) || w.network.troubled(a, b) {
 				w.troubledAt = w.now
 			}
+			if w.network.troubled(a, b) {
+				w.crooked = w.now
+			}
 		}
 	}
 	for _, h := range w.nodes {
 		if !h.redis.receives() {
 			h.redis.whole = w.now
+		}
+		if r := h.redis; r.serves() && r.master() && !r.loading {
+			if w.now-r.led > 2*watchEvery {
+				r.leads = w.now
+			}
+			r.led = w.now
 		}
 		if h.sentinel != nil && !w.informed(h) {
 			h.puzzled = w.now
