@@ -29,7 +29,7 @@ type request struct {
 const (
 	clientTimeout = time.Second            // for an answer, or a connection
 	clientBackOff = 100 * time.Millisecond // after an error
-	forgetAfter   = 2                      // time-outs in a row until it asks for the VIP's address again
+	forgetAfter   = 8                      // time-outs in a row until it asks for the VIP's address again: Linux waits for 5 s, and then asks thrice (arp(7))
 )
 
 func (c *client) again(d time.Duration) {

@@ -20,14 +20,14 @@ const (
 	announceTimes    = 5
 )
 
-// timer starts reconcile every two seconds.
+// timer is redis-vip-reconcile.service: one run works at a time, and the next begins two
+// seconds after its end. One that waits for a Redis that hangs is the only one to wait.
 func (h *host) timer() {
-	h.soon(reconcileTick, h.timer)
-	h.reconcile(h.startTime(), "timer")
+	h.reconcile(h.startTime(), "timer", func(error) { h.soon(reconcileTick, h.timer) })
 }
 
-// reconcile is one run of redis-vip reconcile.
-func (h *host) reconcile(delay time.Duration, event string) {
+// reconcile is one run of redis-vip reconcile. exit is told how it ended.
+func (h *host) reconcile(delay time.Duration, event string, exit func(error)) {
 	w := h.world
 	h.spawn(delay, "reconcile", func(p *process) error {
 		ctx, cancel := p.timed(hookTimeout)
@@ -58,7 +58,7 @@ func (h *host) reconcile(delay time.Duration, event string) {
 			}
 		}
 		return r.Err
-	}, nil)
+	}, exit)
 }
 
 // convene asks all Sentinels at once. Once more than half of all name this node, it
@@ -102,6 +102,7 @@ func (p *process) askSentinel(ctx context.Context, h *host) checks.Answer {
 		}
 		a.Master = h.world.nodes[s.named()].redis.addr
 		a.Epoch, a.Failover = s.config, s.failover != nil
+		a.Replicas = len(s.views) - 1 // it forgets none
 		return nil
 	})
 	if a.Err != nil {

@@ -122,7 +122,7 @@ func (r *redis) exec() {
 	r.running, r.hung, r.loading = true, false, true
 	r.late, r.replicas, r.waiting, r.rewritten = nil, nil, nil, 0
 	r.woken = r.world.now
-	r.runID = r.world.name(r.host.name + "-run")
+	r.runID = r.world.runID()
 	r.birth = r.host.wall()
 	r.replid, r.replid2, r.second = r.world.name(r.host.name+"-"), "0", -1
 	r.head = r.image.head
@@ -149,9 +149,11 @@ func (r *redis) start() {
 	}
 	r.exec()
 	load := 10*time.Millisecond + time.Duration(r.random.Int64N(int64(150*time.Millisecond)))
-	if r.random.IntN(10) == 0 {
+	switch {
+	case r.world.setup.Little:
+	case r.random.IntN(10) == 0:
 		load += time.Duration(r.random.Int64N(int64(4 * time.Second)))
-	} else if r.world.watch.healed == 0 && r.random.IntN(20) == 0 {
+	case r.world.watch.healed == 0 && r.random.IntN(20) == 0:
 		load += time.Duration(r.random.Int64N(int64(time.Minute)))
 	}
 	r.soon(load, r.ready)

@@ -93,7 +93,7 @@ const (
 	tiltPeriod    = 30 * time.Second
 	convertWait   = 4 * helloPeriod // before a master that should be none is demoted
 	scriptStart   = 25 * time.Millisecond
-	reconcileTick = 2 * time.Second // redis-vip-reconcile.timer
+	reconcileTick = 2 * time.Second // redis-vip-reconcile.service
 )
 
 func (s *sentinel) soon(d time.Duration, do func()) {
@@ -342,7 +342,7 @@ func (s *sentinel) hear(epoch, config, master int) {
 }
 
 // script is the client-reconfig-script: it rings, and a run of reconcile begins.
-func (s *sentinel) script() { s.host.reconcile(scriptStart+s.host.startTime(), "script") }
+func (s *sentinel) script() { s.host.reconcile(scriptStart+s.host.startTime(), "script", nil) }
 
 // others calls f with each other Sentinel that can be reached.
 func (s *sentinel) others(f func(i int, other *sentinel)) {

@@ -181,7 +181,7 @@ func (w *world) wait() {
 	for _, h := range w.nodes {
 		r := h.redis
 		u := r.upstream
-		if !r.serves() || !h.managed() || u == nil || u.link == nil || u.link.state != online || !r.isPaused() {
+		if !r.serves() || !h.managed() || u == nil || u.link == nil || u.link.state != online || !w.network.both(h, u.link.master.host) || !r.isPaused() {
 			h.waits = w.now
 		} else if w.now-h.waits > pausedBound {
 			w.violate(Paused, "%s hears its master, and is paused since %v", h.name, h.waits)

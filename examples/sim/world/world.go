@@ -22,6 +22,7 @@ type Setup struct {
 	Gateway      bool
 	Witnesses    int
 	Swapped      bool // the second node has the higher priority
+	Little       bool // there is so little data that no server ever takes long to load it
 }
 
 // Architecture is how the hosts are set up.
@@ -188,6 +189,13 @@ func (w *world) settleDown() {
 func (w *world) name(prefix string) string {
 	w.names++
 	return prefix + strconv.Itoa(w.names)
+}
+
+// runID is a random number, as a server makes one at its start. Of equal replicas,
+// Sentinel takes the one with the least (sentinel.c, compareSlavesForPromotion).
+func (w *world) runID() string {
+	w.names++
+	return fmt.Sprintf("%016x", w.setup.stream(1<<32+uint64(w.names)).Uint64())
 }
 
 // redisAt is the server at an address, if there can be one.
