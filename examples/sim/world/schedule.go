@@ -168,10 +168,16 @@ type Runner struct {
 func (r *Runner) Close() { r.spare.drop() }
 
 // Run is one run.
-func (r *Runner) Run(s Schedule) Result {
+func (r *Runner) Run(s Schedule) Result { return r.play(s, nil) }
+
+// play is one run, with or without somebody who looks at it.
+func (r *Runner) play(s Schedule, o *observer) Result {
 	w := build(s.Setup, &r.spare)
 	w.timeline = r.Timeline
 	w.settleDown()
+	if o != nil {
+		o.begin(w, s)
+	}
 	last := 3 * time.Second
 	killed := 0
 	w.benign = true
@@ -187,6 +193,9 @@ func (r *Runner) Run(s Schedule) Result {
 	w.at(last, w.heal)
 	w.after(watchEvery, w.look)
 	w.run()
+	if o != nil {
+		o.end()
+	}
 	for _, h := range w.hosts {
 		for len(h.processes) > 0 {
 			h.processes[0].kill()
