@@ -2,12 +2,9 @@ package fault
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
-	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/site"
 )
 
@@ -42,7 +39,7 @@ func powerFaults() []Scenario {
 			Name: "power-loss-swapped", Title: "both hosts lose power, the active one first and the other after it took over; the first boots first (boot-wait 10 s)",
 			Setup: setup,
 			Make: func(ctx context.Context, s *Stage) error {
-				if err := s.powerOff(ctx, s.Active); err != nil {
+				if err := s.PowerOff(ctx, s.Active); err != nil {
 					return err
 				}
 				if err := s.failedOver(ctx, s.Standby); err != nil {
@@ -51,7 +48,7 @@ func powerFaults() []Scenario {
 				if err := s.last(ctx, apart); err != nil {
 					return err
 				}
-				if err := s.powerOff(ctx, s.Standby); err != nil {
+				if err := s.PowerOff(ctx, s.Standby); err != nil {
 					return err
 				}
 				return s.boot(ctx, s.Active, s.Standby)
@@ -65,7 +62,7 @@ func powerFaults() []Scenario {
 				if err := s.powerLoss(ctx); err != nil {
 					return err
 				}
-				if err := s.powerOn(ctx, s.Standby); err != nil {
+				if err := s.PowerOn(ctx, s.Standby); err != nil {
 					return err
 				}
 				if err := s.within(ctx, bootWait+patience, "the one that boots serves", func(ctx context.Context) error {
@@ -73,7 +70,7 @@ func powerFaults() []Scenario {
 				}); err != nil {
 					return err
 				}
-				return s.powerOn(ctx, s.Active)
+				return s.PowerOn(ctx, s.Active)
 			},
 			Promises: []Promise{
 				nowhere(0), timely("the one that boots serves", bootWait+10*time.Second),
@@ -85,77 +82,22 @@ func powerFaults() []Scenario {
 
 // powerLoss takes the power from the standby, and then from the active host.
 func (s *Stage) powerLoss(ctx context.Context) error {
-	if err := s.powerOff(ctx, s.Standby); err != nil {
+	if err := s.PowerOff(ctx, s.Standby); err != nil {
 		return err
 	}
 	if err := s.last(ctx, apart); err != nil {
 		return err
 	}
-	return s.powerOff(ctx, s.Active)
+	return s.PowerOff(ctx, s.Active)
 }
 
 // boot gives the power back to one host, and then to the other.
 func (s *Stage) boot(ctx context.Context, first, second *site.Node) error {
-	if err := s.powerOn(ctx, first); err != nil {
+	if err := s.PowerOn(ctx, first); err != nil {
 		return err
 	}
 	if err := s.last(ctx, apart); err != nil {
 		return err
 	}
-	return s.powerOn(ctx, second)
-}
-
-// powerOff ends a host all at once: nothing of it gets out any more, every process
-// is killed, and what is in its memory only is gone.
-func (s *Stage) powerOff(ctx context.Context, n *site.Node) error {
-	n.Note("power off")
-	if err := s.Isolate(n.Host); err != nil {
-		return err
-	}
-	for _, service := range n.Services() {
-		if err := service.KillAll(ctx); err != nil {
-			return err
-		}
-	}
-	if holds, err := n.Holds(s.VIP.Addr()); err != nil {
-		return err
-	} else if holds {
-		if err := n.RemoveAddress(s.VIP); err != nil {
-			return err
-		}
-	}
-	if s.off == nil {
-		s.off = make(map[*site.Node]bool)
-	}
-	s.off[n] = true
-	const run = "/run/redis-vip"
-	return errors.Join(n.Remove(run), n.WriteFile(netlab.File{Path: run, Mode: fs.ModeDir | 0o771, Owner: "redis-vip", Group: "redis"}))
-}
-
-// powerOn boots a host: its network and its daemons.
-func (s *Stage) powerOn(ctx context.Context, n *site.Node) error {
-	n.Note("power on")
-	delete(s.off, n)
-	for _, other := range s.Hosts() {
-		if other != n.Host && !s.isOff(other) {
-			if err := s.Heal(n.Host, other); err != nil {
-				return err
-			}
-		}
-	}
-	for _, service := range n.Services() {
-		if err := service.Start(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Stage) isOff(h *netlab.Host) bool {
-	for n := range s.off {
-		if n.Host == h {
-			return true
-		}
-	}
-	return false
+	return s.PowerOn(ctx, second)
 }

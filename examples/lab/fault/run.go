@@ -48,7 +48,7 @@ type Options struct {
 func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	options := s.Setup.options(o)
+	options := s.Setup.Site(o)
 	build := site.Pair
 	switch {
 	case s.Setup.Trio:
@@ -88,7 +88,7 @@ func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 func open(ctx context.Context, setup Setup, o Options, pair *site.Site) (*Stage, error) {
 	ctx, cancel := context.WithTimeout(ctx, ready+o.Age)
 	defer cancel()
-	active, err := start(ctx, pair, o.Second)
+	active, err := Start(ctx, pair, o.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -109,12 +109,13 @@ func open(ctx context.Context, setup Setup, o Options, pair *site.Site) (*Stage,
 		s.close()
 		return nil, err
 	}
-	s.Watch = watch(ctx, pair.Nodes, pair.VIP.Addr())
+	s.Watch = Observe(ctx, pair.Nodes, pair.VIP.Addr())
 	return s, nil
 }
 
-// start starts a pair, waits until it is whole, and returns the active node.
-func start(ctx context.Context, pair *site.Site, second bool) (*site.Node, error) {
+// Start starts a pair, or three hosts, waits until it is whole, and returns the active
+// node. Of a pair, that is the first node or the second.
+func Start(ctx context.Context, pair *site.Site, second bool) (*site.Node, error) {
 	if err := pair.Start(ctx); err != nil {
 		return nil, err
 	}

@@ -76,10 +76,10 @@ func sentinelFaults() []Scenario {
 			Name: "sentinel-reboot", Title: "the active of three hosts reboots before Sentinel takes it for down, without data",
 			Setup: trio,
 			Make: func(ctx context.Context, s *Stage) error {
-				if err := s.powerOff(ctx, s.Active); err != nil {
+				if err := s.PowerOff(ctx, s.Active); err != nil {
 					return err
 				}
-				return s.powerOn(ctx, s.Active)
+				return s.PowerOn(ctx, s.Active)
 			},
 			Promises: []Promise{nowhere(inFlight), outage(8 * time.Second), settled(20 * time.Second)},
 		},

@@ -29,8 +29,8 @@ var (
 	stubborn = netip.MustParsePrefix("192.168.0.101/24")
 )
 
-// options are the site's for a scenario.
-func (s Setup) options(o Options) site.Options {
+// Site is what a site is built with for this setup.
+func (s Setup) Site(o Options) site.Options {
 	options := site.Options{Programs: o.Programs, Timer: s.Trio, Edit: make(map[string]func([]byte) []byte)}
 	if o.Hooks == Shell {
 		options = shell.Options()

@@ -25,8 +25,6 @@ type Stage struct {
 	ended time.Time // when the fault was over
 	whole time.Time // when the pair was whole again; zero if it never was
 	wrong error     // what was missing at the end
-
-	off map[*site.Node]bool // hosts without power
 }
 
 func (s *Stage) close() {

@@ -148,11 +148,11 @@ func unchecked(fault func(context.Context, *Stage) error) func(context.Context, 
 // hostGone takes the power from the active host, and gives it back once the other one
 // serves.
 func hostGone(ctx context.Context, s *Stage) error {
-	if err := s.powerOff(ctx, s.Active); err != nil {
+	if err := s.PowerOff(ctx, s.Active); err != nil {
 		return err
 	}
 	if err := s.failedOver(ctx, s.Standby); err != nil {
 		return err
 	}
-	return s.powerOn(ctx, s.Active)
+	return s.PowerOn(ctx, s.Active)
 }

@@ -39,8 +39,8 @@ const (
 // change by being watched.
 const absent = "redis-vip:lab:absent"
 
-// watch looks, from the nodes themselves, until it is stopped.
-func watch(ctx context.Context, nodes []*site.Node, vip netip.Addr) *Watch {
+// Observe looks, from the nodes themselves, until it is stopped.
+func Observe(ctx context.Context, nodes []*site.Node, vip netip.Addr) *Watch {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w := &Watch{stop: stop}
 	w.running.Go(func() {
@@ -137,6 +137,31 @@ func (w *Watch) Two(from time.Time) (last time.Duration) {
 		}
 	}
 	return last
+}
+
+// Together returns for how long, in all, two nodes took writes, after a time: as in Two,
+// one sample does not count.
+func (w *Watch) Together(from time.Time) (sum time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var since time.Time
+	for _, s := range w.samples {
+		n := 0
+		for _, yes := range s.writable {
+			if yes {
+				n++
+			}
+		}
+		switch {
+		case n < 2 || s.at.Before(from):
+			since = time.Time{}
+			continue
+		case !since.IsZero():
+			sum += s.at.Sub(since)
+		}
+		since = s.at
+	}
+	return sum
 }
 
 // Useless returns how long a node had the VIP in one go, after a time, and took no

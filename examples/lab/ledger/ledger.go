@@ -186,6 +186,18 @@ func (l *Ledger) Acknowledged() (n int, last time.Time) {
 	return int(l.acknowledged.Load()), time.Unix(0, l.last.Load())
 }
 
+// Times returns when each write was acknowledged, in order.
+func (l *Ledger) Times() []time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	times := make([]time.Time, 0, len(l.writes))
+	for _, w := range l.writes {
+		times = append(times, time.Unix(0, w.at))
+	}
+	slices.SortFunc(times, time.Time.Compare) // writers take the lock in another order than the clock
+	return times
+}
+
 // WaitAcknowledged waits until n more writes have been acknowledged.
 func (l *Ledger) WaitAcknowledged(ctx context.Context, n int) error {
 	const poll = 5 * time.Millisecond

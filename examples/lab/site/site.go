@@ -75,7 +75,8 @@ type Site struct {
 	Old     *Node        // of Migrating: the host that is to be replaced
 	VIP     netip.Prefix
 
-	examples string // the folder of the examples
+	examples string         // the folder of the examples
+	off      map[*Node]bool // hosts without power
 }
 
 const (
