@@ -40,6 +40,27 @@ func TestTwo(t *testing.T) {
 	}
 }
 
+// The same for how long it is in all. Samples that follow each other at once count as one.
+func TestTogether(t *testing.T) {
+	start := time.Now()
+	for pattern, want := range map[string]time.Duration{
+		"aaabbb": 0, "aa2bbb": 0, "a22bbb": sampling, "a222b22": 3 * sampling, "a2!2!bb": 0, "222": sampling,
+	} {
+		w, at := &Watch{}, start.Add(-sampling)
+		for _, c := range pattern {
+			if c == '!' { // the next one comes at once
+				at = at.Add(time.Millisecond - sampling)
+				continue
+			}
+			w.samples = append(w.samples, sample{at: at, writable: map[string]bool{"a": c != 'b', "b": c != 'a'}})
+			at = at.Add(sampling)
+		}
+		if got := w.Together(start); got != want {
+			t.Errorf("%s: %v, want %v", pattern, got, want)
+		}
+	}
+}
+
 func TestBrokenPromises(t *testing.T) {
 	kept := Result{
 		Scenario: Scenario{Promises: []Promise{lost(0), nowhere(0), outage(time.Second), oneAfter(0), settled(time.Second), timely("x", time.Second)}},

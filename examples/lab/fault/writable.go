@@ -139,12 +139,19 @@ func (w *Watch) Two(from time.Time) (last time.Duration) {
 	return last
 }
 
-// Together returns for how long, in all, two nodes took writes, after a time: as in Two,
-// one sample does not count.
+// Together returns for how long, in all, two nodes took writes, after a time. As in Two,
+// what only one sample shows does not count, nor what two do that a busy machine has made
+// in less time than there should be between them.
 func (w *Watch) Together(from time.Time) (sum time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var since time.Time
+	var since, last time.Time
+	end := func() {
+		if d := last.Sub(since); d >= sampling*9/10 {
+			sum += d
+		}
+		since, last = time.Time{}, time.Time{}
+	}
 	for _, s := range w.samples {
 		n := 0
 		for _, yes := range s.writable {
@@ -154,13 +161,14 @@ func (w *Watch) Together(from time.Time) (sum time.Duration) {
 		}
 		switch {
 		case n < 2 || s.at.Before(from):
-			since = time.Time{}
-			continue
-		case !since.IsZero():
-			sum += s.at.Sub(since)
+			end()
+		case since.IsZero():
+			since, last = s.at, s.at
+		default:
+			last = s.at
 		}
-		since = s.at
 	}
+	end()
 	return sum
 }
 
