@@ -42,13 +42,13 @@ type Course uint8
 const (
 	Undecidable Course = iota // nothing: what is known does not say
 	Wait                      // nothing: what has to be done is under way elsewhere, or may be before long
-	Serve                     // the master is here: the VIP has to be, too
+	Serve                     // the master is here: the VIP has to be, too, if there is one
 	Mend                      // the master should be here, and Redis follows nobody: promote it
 	Succeed                   // the master should be here, and Redis still follows another one: take over from that
 	PassOn                    // the master should be here, and another node has the better data: Sentinel has to choose anew
 	CatchUp                   // the same, and Sentinel has nobody to choose: copy that data, and then take over
-	Yield                     // the master is elsewhere: Redis has to follow it, the VIP has to go
-	Fence                     // nobody says who the master is, for too long: the VIP has to go, writers have to wait
+	Yield                     // the master is elsewhere: Redis has to follow it, a VIP has to go
+	Fence                     // nobody says who the master is, for too long: a VIP has to go, writers have to wait
 )
 
 var courses = [...]string{
@@ -133,11 +133,17 @@ func (c Council) leaderless(reached int) Resolution {
 		return Resolution{Why: fmt.Errorf("the Sentinels do not know this group: give it the name that stands in `sentinel monitor`: %s", c.said())}
 	case reached > known/2:
 		return Resolution{Soon: true, Why: why} // they tell each other within milliseconds
-	case c.VIP == Here && c.Silence >= c.FenceIn:
+	case c.serves() && c.Silence >= c.FenceIn:
 		return Resolution{Course: Fence, Why: why}
 	default:
 		return Resolution{Why: why}
 	}
+}
+
+// serves says whether clients come to this node: to the VIP, or, where there is none or
+// it cannot be known, to whoever is a master.
+func (c Council) serves() bool {
+	return c.VIP == Here || c.VIP == Unasked && c.Role == node.Master
 }
 
 // orphaned: the Sentinels name a node that follows nobody, because its Redis has
@@ -200,7 +206,7 @@ func (c Council) copies() bool {
 func (c Council) lends(to netip.AddrPort) bool {
 	for _, peer := range c.Peers {
 		if peer.Addr == to && peer.Follows(c.Addr) {
-			return c.IsMaster() && c.VIP == Absent
+			return c.IsMaster() && c.VIP != Here
 		}
 	}
 	return false

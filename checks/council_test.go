@@ -158,20 +158,26 @@ func TestResolveDuringAFailover(t *testing.T) {
 	}
 }
 
-// Only the host with the VIP fences itself, and only after a while.
+// Only the host to which clients come fences itself, and only after a while: the one with
+// the VIP, or without one whoever is a master.
 func TestResolveFence(t *testing.T) {
 	down := checks.Answer{Err: errors.New("unreachable")}
 	for _, test := range []struct {
 		vip     checks.Presence
+		role    node.Role
 		silence time.Duration
 		course  checks.Course
 	}{
-		{checks.Here, time.Second, checks.Undecidable},
-		{checks.Here, 6 * time.Second, checks.Fence},
-		{checks.Absent, 6 * time.Second, checks.Undecidable},
+		{checks.Here, node.Master, time.Second, checks.Undecidable},
+		{checks.Here, node.Master, 6 * time.Second, checks.Fence},
+		{checks.Here, node.NoRole, 6 * time.Second, checks.Fence},
+		{checks.Absent, node.Master, 6 * time.Second, checks.Undecidable},
+		{checks.Unasked, node.Master, time.Second, checks.Undecidable},
+		{checks.Unasked, node.Master, 6 * time.Second, checks.Fence},
+		{checks.Unasked, node.Replica, 6 * time.Second, checks.Undecidable},
 	} {
 		c := checks.Council{
-			Facts:   checks.Facts{Node: checks.Node{Addr: addrs[0], Facts: node.Facts{Class: node.Alive, Role: node.Master}}, VIP: test.vip},
+			Facts:   checks.Facts{Node: checks.Node{Addr: addrs[0], Facts: node.Facts{Class: node.Alive, Role: test.role}}, VIP: test.vip},
 			Answers: []checks.Answer{down, down, {Master: addrs[0]}}, Silence: test.silence, FenceIn: 5 * time.Second,
 		}
 		if r := c.Resolve(policy); r.Course != test.course {

@@ -94,8 +94,9 @@ func (c Reconcile) unfence(ctx context.Context, r *Record) error {
 }
 
 // catchUp makes this Redis a replica of the node that has the better data, and that
-// one a master for the time: nobody copies from a replica of nobody. It has no VIP, so
-// no clients come. A run after this finds the copy complete, and takes over.
+// one a master for the time: nobody copies from a replica of nobody. No clients go there:
+// it has no VIP, and the Sentinels name this node. A run after this finds the copy
+// complete, and takes over.
 func (c Reconcile) catchUp(ctx context.Context, r *Record, to checks.Resolution) error {
 	r.Goal, c.Hint = checks.BeReplica, checks.BeReplica
 	for _, peer := range r.Facts.Peers {
@@ -150,13 +151,18 @@ func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) e
 }
 
 // fence stops a host that has been without a majority for too long: another one may
-// be the master by now.
+// be the master by now. Where no VIP goes away with that, clients come back, and Redis
+// may come back as well, as a master that knows of no pause: so it is renewed, silently.
 func (c Reconcile) fence(ctx context.Context, r *Record) error {
-	if r.Facts.Role != node.Master {
+	pause := func(ctx context.Context) error { return c.stopWriters(ctx, r, longFence) }
+	switch {
+	case r.Facts.Role != node.Master:
 		return c.Fenced.Set(true) // it may be made one before it can ask again
+	case c.Fenced.IsSet():
+		return pause(ctx)
 	}
 	return errors.Join(
-		c.act(ctx, r, "CLIENT PAUSE", func(ctx context.Context) error { return c.stopWriters(ctx, r, longFence) }),
+		c.act(ctx, r, "CLIENT PAUSE", pause),
 		c.act(ctx, r, "CLIENT KILL TYPE normal", func(ctx context.Context) error {
 			_, err := c.Local.Disconnect(ctx)
 			return err

@@ -11,17 +11,17 @@ import (
 	"redis-vip/checks/node"
 )
 
-// Reconcile brings a host under Sentinel to what the Sentinels say now: the VIPs are
-// where the master is, and a Redis that was deposed follows the new one at once. It
-// is what sentinel-reconfig does, and what a timer does every few seconds; the
-// arguments that Sentinel gives its script are a hint that may be stale, and decide
+// Reconcile brings a host under Sentinel to what the Sentinels say now: a Redis that was
+// deposed follows the new master at once, and the VIPs, if there are any, are where the
+// master is. It is what sentinel-reconfig does, and what a timer does every few seconds;
+// the arguments that Sentinel gives its script are a hint that may be stale, and decide
 // nothing.
 type Reconcile struct {
 	Settle          // how Redis is changed; its Survey is of the nodes of the group
 	Group    string // the name of the master in sentinel.conf
 	Convene  func(context.Context) []checks.Answer
 	Failover func(context.Context) error // asks a Sentinel to choose another master
-	VIPs     []Address
+	VIPs     []Address                   // none where clients come through HAProxy, or ask the Sentinels
 	Recall   func() checks.Memory
 	Reached  Since         // when a majority of the Sentinels was last reached
 	FenceIn  time.Duration // how long without a majority is borne
@@ -135,6 +135,9 @@ func (c Reconcile) council(ctx context.Context, r *Record) checks.Council {
 
 // held says whether any of the VIPs is here.
 func (c Reconcile) held() checks.Presence {
+	if len(c.VIPs) == 0 {
+		return checks.Unasked
+	}
 	for _, vip := range c.VIPs {
 		if held, err := vip.Held(); err != nil {
 			return checks.Unasked

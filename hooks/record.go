@@ -105,10 +105,19 @@ func (r *Record) Message() string {
 	case r.Outcome == AlreadyRunning:
 		return "another run has this in hand"
 	case r.Why != nil:
-		return fmt.Sprintf("the VIP is %s: %s: %v", r.Facts.VIP, Describe(r.Facts.Node.Facts), r.Why)
+		return fmt.Sprintf("%s: %v", r.state(), r.Why)
 	default:
-		return fmt.Sprintf("the VIP is %s: %s", r.Facts.VIP, Describe(r.Facts.Node.Facts))
+		return r.state()
 	}
+}
+
+// state is where the VIP is, if that was asked, and what Redis is.
+func (r *Record) state() string {
+	redis := Describe(r.Facts.Node.Facts)
+	if r.Facts.VIP == checks.Unasked {
+		return redis
+	}
+	return fmt.Sprintf("the VIP is %s: %s", r.Facts.VIP, redis)
 }
 
 // MarshalZerologObject writes the fields of the record.

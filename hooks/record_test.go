@@ -16,6 +16,7 @@ func TestRecordMessage(t *testing.T) {
 		"this node is not what it should be, a master: because": {Err: why, Goal: checks.BeMaster},
 		"another run has this in hand":                          {Outcome: hooks.AlreadyRunning},
 		"the VIP is absent: unknown":                            {Outcome: hooks.Done, Facts: checks.Facts{VIP: checks.Absent}},
+		"unknown: because":                                      {Outcome: hooks.Done, Why: why},
 		"the VIP is absent: unknown: because":                   {Outcome: hooks.Done, Why: why, Facts: checks.Facts{VIP: checks.Absent}},
 	} {
 		if got := r.Message(); got != want {

@@ -17,8 +17,8 @@ import (
 // bellPath is where redis-vip-reconcile.socket listens.
 const bellPath = "/run/redis-vip/reconcile.sock"
 
-// ring asks for a run of reconcile by a process that has the right to change addresses,
-// and waits until it has ended or the context has. Nothing is sent: who rings can cause
+// ring asks for a run of reconcile by a process that has the rights which that takes, and
+// waits until it has ended or the context has. Nothing is sent: who rings can cause
 // the truth to be read again, and nothing else. Whether the run did well is for its own
 // record to say.
 //
@@ -53,7 +53,7 @@ func noBell(path string, err error) error {
 	why := "cannot ring " + path
 	switch {
 	case errors.Is(err, fs.ErrNotExist), cause == syscall.ECONNREFUSED:
-		return fmt.Errorf("%s: nobody listens there, and this user must not change addresses itself: systemctl enable --now redis-vip-reconcile.socket: %w", why, err)
+		return fmt.Errorf("%s: nobody listens there, and this user may not do it itself: systemctl enable --now redis-vip-reconcile.socket: %w", why, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: user %d with group %d has no right to: name its group as SocketGroup= in systemctl edit redis-vip-reconcile.socket: %w", why, os.Geteuid(), os.Getegid(), err)
 	case cause == syscall.EAGAIN:

@@ -136,11 +136,18 @@ func (r report) holder() string {
 	return "a Redis that is none of the nodes"
 }
 
-// courses say what a host under Sentinel has to do; the others say why by themselves.
-var courses = map[checks.Course]string{
-	checks.Serve: "the VIP belongs here",
-	checks.Yield: "the VIP belongs there, and Redis here has to follow it",
-	checks.Fence: "the VIP has to go, and writers have to wait",
+// courses say what a host under Sentinel has to do, with a VIP and without; the others say
+// why by themselves.
+var courses = map[bool]map[checks.Course]string{
+	true: {
+		checks.Serve: "the VIP belongs here",
+		checks.Yield: "the VIP belongs there, and Redis here has to follow it",
+		checks.Fence: "the VIP has to go, and writers have to wait",
+	},
+	false: {
+		checks.Yield: "Redis here has to follow it",
+		checks.Fence: "writers here have to wait",
+	},
 }
 
 func (r report) sentinels(s *screen.Screen) {
@@ -160,11 +167,7 @@ func (r report) sentinels(s *screen.Screen) {
 	default:
 		text += fmt.Sprintf(", %d name %s", votes[m.String()], m)
 	}
-	course := r.Sentinels.Why
-	if len(r.VIPs) > 0 { // without, nothing here is reconciled
-		course = cmp.Or(courses[r.Sentinels.Course], course)
-	}
-	if course != "" {
+	if course := cmp.Or(courses[len(r.VIPs) > 0][r.Sentinels.Course], r.Sentinels.Why); course != "" {
 		text += ": " + course
 	}
 	s.Field("Sentinels", margin, colour, text)
@@ -304,16 +307,28 @@ func (r report) role() string {
 	return r.Facts.Role.String()
 }
 
+// wrong is what is not as the Sentinels say; empty if all is.
+func (r report) wrong() string {
+	here := r.Facts.VIP == checks.Here
+	switch c := r.Sentinels; {
+	case c == nil:
+	case len(r.VIPs) > 0 && (c.Course == checks.Serve && !here || c.Course == checks.Yield && here):
+		return "The VIP is not where the Sentinels say"
+	case len(r.VIPs) == 0 && c.Course == checks.Yield && r.Facts.Role == node.Master:
+		return "Redis here is a master, and the Sentinels name another"
+	case c.Course == checks.Mend:
+		return "Redis here should be the master"
+	}
+	return ""
+}
+
 // todo is what a person has to do, the most urgent first.
 func (r report) todo() (list []string) {
 	if r.Remedy != "" {
 		list = append(list, r.Remedy)
 	}
-	if c := r.Sentinels; c != nil && len(r.VIPs) > 0 {
-		here := r.Facts.VIP == checks.Here
-		if c.Course == checks.Serve && !here || c.Course == checks.Yield && here {
-			list = append(list, "The VIP is not where the Sentinels say: redis-vip reconcile "+r.Group+". Does redis-vip-reconcile.timer run?")
-		}
+	if wrong := r.wrong(); wrong != "" {
+		list = append(list, wrong+": redis-vip reconcile "+r.Group+". Does redis-vip-reconcile.timer run?")
 	}
 	if r.Verdict.Fit {
 		for _, peer := range r.Facts.Peers {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/host"
 	"redis-vip/checks/survey"
 	"redis-vip/cmd/internal/config"
 	"redis-vip/cmd/internal/history"
@@ -24,11 +26,12 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 )
 
 func reconfigApp() *cli.App {
 	return &cli.App{
-		Usage: "put the VIP where the Sentinels say the master is",
+		Usage: "let this host follow what the Sentinels say: its Redis, and the VIP if there is one",
 		UsageText: "sentinel-reconfig MASTER ROLE STATE FROM-IP FROM-PORT TO-IP TO-PORT\n" +
 			"sentinel-reconfig EVENT MESSAGE\n\n" +
 			"Made to be Sentinel's client-reconfig-script, and its notification-script. Of the\n" +
@@ -58,25 +61,39 @@ func reconfigApp() *cli.App {
 // called is what Sentinel's call comes to: the run itself, or where Sentinel's unit
 // leaves it no right to that, a ring for one that has it.
 func called(c *cli.Context, log zerolog.Logger, event, group string) error {
-	if privileged() {
-		return reconcile(c, log, event, false, group)
-	}
 	o := overrides(c)
 	o.Group = group
-	if _, _, err := config.LoadAll(o, config.Options{}); err != nil {
+	groups, _, err := config.LoadAll(o, config.Options{})
+	if err != nil {
 		return refused(log, usageError{err}) // a group that nobody knows, for one
+	}
+	if capable(groups) {
+		return reconcile(c, log, event, false, group)
 	}
 	ctx, cancel := context.WithTimeout(c.Context, bellTimeout)
 	defer cancel()
 	start := time.Now()
 	if err := ring(ctx, bellPath); err != nil {
-		log.Error().Str("event", event).Err(err).Msg("the VIP is left where it is")
+		log.Error().Str("event", event).Err(err).Msg("this host is left as it is")
 		return err
 	}
 	took := float64(time.Since(start)) / float64(time.Millisecond)
 	log.Info().Str("event", event).Float64("ms", took).Msgf("%s: rang, and the run has ended (%.1f ms)", event, took)
 	return nil
 }
+
+// capable says whether this process may do itself what the groups need. To change
+// addresses takes a capability; without a VIP it is enough to write down what a deposed
+// master has taken.
+func capable(groups []config.Group) bool {
+	return privileged() || !slices.ContainsFunc(groups, func(g config.Group) bool {
+		return len(g.VIPs) > 0 || !writable(g.StateDir) || !writable(g.RunDir)
+	})
+}
+
+// writable says whether this process may make files in a folder. To ask does no harm in a
+// sandbox that kills for most other questions: see [privileged].
+func writable(folder string) bool { return unix.Access(folder, unix.W_OK|unix.X_OK) == nil }
 
 // bellTimeout is how long the script waits for the run that it rang for. That one
 // goes on by itself; Sentinel's patience ends at 60 s.
@@ -85,7 +102,7 @@ const bellTimeout = 20 * time.Second
 func reconcileCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "reconcile",
-		Usage:     "put the VIP where the Sentinels say the master is, now",
+		Usage:     "let this host follow what the Sentinels say, now: its Redis, and the VIP if there is one",
 		ArgsUsage: "GROUP",
 		Flags: common(
 			&cli.BoolFlag{Name: "all", Usage: "every group that has sentinels"},
@@ -140,9 +157,9 @@ func isPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// reconcile reconciles one group, or without a name all that are under Sentinel. The
-// last good copy of the configuration never serves here: only root's file says which
-// addresses may be touched.
+// reconcile reconciles one group, or without a name all that are under Sentinel and this
+// host's to look after. The last good copy of the configuration never serves here: only
+// root's file says which addresses may be touched.
 func reconcile(c *cli.Context, log zerolog.Logger, event string, quiet bool, group string) error {
 	o := overrides(c)
 	names := []string{group}
@@ -153,8 +170,12 @@ func reconcile(c *cli.Context, log zerolog.Logger, event string, quiet bool, gro
 		}
 		names = nil
 		for _, g := range groups {
-			if len(g.Sentinels) > 0 && len(g.VIPs) > 0 {
+			switch {
+			case len(g.Sentinels) == 0:
+			case len(g.VIPs) > 0 || o.Node != "" || isNode(g):
 				names = append(names, g.Name)
+			case !quiet:
+				log.Info().Str("group", g.Name).Msg("none of its nodes is this host: nothing is to be done here")
 			}
 		}
 	}
@@ -175,12 +196,19 @@ func reconcile(c *cli.Context, log zerolog.Logger, event string, quiet bool, gro
 	return failed
 }
 
+// isNode says whether this host is one of the group's nodes. One that is not has nothing
+// to reconcile of a group without a VIP: that may stand in its file for HAProxy's check.
+func isNode(g config.Group) bool {
+	held, err := host.Holds(addresses(g.Nodes)...)
+	return held || err != nil // which the run will say again, aloud
+}
+
 func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, textfile, group string) error {
 	o := overrides(c)
 	o.Group = group
 	seat, err := sit(o, false)
 	if err == nil {
-		if err = errors.Join(seat.NeedVIPs(), seat.NeedSentinels()); err != nil {
+		if err = seat.NeedSentinels(); err != nil {
 			err = usageError{err}
 		}
 	}
@@ -229,7 +257,7 @@ func reconcileOne(c *cli.Context, log zerolog.Logger, event string, quiet bool, 
 // milliseconds of each other, and a Redis becomes a master in as many.
 const sentinelPatience = 1500 * time.Millisecond
 
-// sentinelSave is how long a preservation may take here: the VIP waits for it, and
+// sentinelSave is how long a preservation may take here: clients wait for it, and
 // Sentinel makes the deposed master a replica itself after about ten seconds.
 const sentinelSave = 8 * time.Second
 
@@ -245,7 +273,7 @@ type Reconfig struct {
 	Timeout   time.Duration // of the whole run; Sentinel kills after 60 s
 }
 
-// Run is nil if the VIPs are where they belong. It ends itself on SIGTERM: death by
+// Run is nil if Redis and the VIPs are as the Sentinels say. It ends itself on SIGTERM: death by
 // signal is one more thing that Sentinel answers with a retry.
 func (c Reconfig) Run(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
