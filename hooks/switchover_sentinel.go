@@ -12,8 +12,8 @@ import (
 )
 
 // SentinelSwitchover has the Sentinels choose another master, without losing a write:
-// the writers of the old one wait until a replica has everything, and find the VIP at
-// the new one. SENTINEL FAILOVER alone leaves the old master writable for ten seconds
+// the writers of the old one wait until a replica has everything, and until they find the
+// new one. SENTINEL FAILOVER alone leaves the old master writable for ten seconds
 // (redis#6062).
 type SentinelSwitchover struct {
 	Survey   func(context.Context) checks.Facts // of all nodes, this one among them
@@ -95,16 +95,32 @@ func (s SentinelSwitchover) Run(ctx context.Context) error {
 		return err
 	}
 	s.Say("%s is the master", next)
-	if s.At == nil {
-		return nil
+	if s.At != nil {
+		if err := s.until(ctx, "the VIP to be there", func() bool {
+			at := s.At(ctx)
+			return at.RunID != "" && at.RunID == s.Server(next).Look(ctx).RunID
+		}); err != nil {
+			return err
+		}
+		s.Say("the VIP is there")
 	}
-	if err := s.until(ctx, "the VIP to be there", func() bool {
-		at := s.At(ctx)
-		return at.RunID != "" && at.RunID == s.Server(next).Look(ctx).RunID
+	return s.retire(ctx, old)
+}
+
+// retire waits until the old master is one no more: let go before, its writers would go on
+// there. The reconciler of its host does it at once; where none runs, a Sentinel some ten
+// seconds later, which is longer than the pause.
+func (s SentinelSwitchover) retire(ctx context.Context, old Server) error {
+	if err := s.until(ctx, fmt.Sprintf("%s to follow the new master", old.Addr()), func() bool {
+		f := old.Look(ctx)
+		if f.Role == node.Master {
+			old.Pause(ctx, switchPause)
+		}
+		return f.Role == node.Replica
 	}); err != nil {
 		return err
 	}
-	s.Say("the VIP is there")
+	s.Say("%s follows it", old.Addr())
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"redis-vip/checks"
 	"redis-vip/examples/lab/client"
+	"redis-vip/examples/lab/fault"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/shell"
@@ -25,9 +26,20 @@ func proxied(t *testing.T, o site.Options) (context.Context, *site.Site) {
 	return start(t, site.Proxied, o)
 }
 
-// write writes through the VIP until during has ended, and for some more writes; it
-// returns what the master at the end lacks. after is what is to be done before one looks.
-func write(t *testing.T, ctx context.Context, s *site.Site, during func(*ledger.Ledger) error, after ...func() error) (ledger.Report, []string) {
+// reconciling is the example as it is: the units look after each Redis, without any right
+// to addresses.
+var reconciling = site.Options{Timer: true}
+
+// toll is what a fault has cost.
+type toll struct {
+	ledger.Report
+	missing int // acknowledged, and not on the master at the end
+	nowhere int // and not preserved either
+}
+
+// write writes through the VIP until during has ended, and for some more writes. after is
+// what is to be done before one looks what the master at the end lacks.
+func write(t *testing.T, ctx context.Context, s *site.Site, during func(*ledger.Ledger) error, after ...func() error) toll {
 	t.Helper()
 	book := s.Ledger(ledger.Config{})
 	defer book.Stop()
@@ -47,14 +59,23 @@ func write(t *testing.T, ctx context.Context, s *site.Site, during func(*ledger.
 			t.Fatal(err)
 		}
 	}
-	master := master(t, ctx, s)
-	missing, err := book.Missing(ctx, master.Redis)
+	missing, err := book.Missing(ctx, master(t, ctx, s).Redis)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := book.Report()
-	t.Logf("outage %v, %d acknowledged, %d lost, errors %v", report.Outage.Duration(), report.Acknowledged, len(missing), report.Errors)
-	return report, missing
+	kept, err := fault.Preserved(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost := toll{Report: book.Report(), missing: len(missing)}
+	for _, key := range missing {
+		if !kept[key] {
+			cost.nowhere++
+		}
+	}
+	t.Logf("outage %v, %d acknowledged, %d nowhere, %d preserved, errors %v",
+		cost.Outage.Duration(), cost.Acknowledged, cost.nowhere, cost.missing-cost.nowhere, cost.Errors)
+	return cost
 }
 
 func master(t *testing.T, ctx context.Context, s *site.Site) (found *site.Node) {
@@ -79,25 +100,48 @@ func elsewhere(ctx context.Context, s *site.Site, old *site.Node) error {
 	})
 }
 
-// Redis dies: the Sentinels choose, and both HAProxies follow them.
+// Redis dies: the Sentinels choose, and both HAProxies follow them. Back, it is a replica.
 func TestProxiedRedisKilled(t *testing.T) {
-	ctx, s := proxied(t, site.Options{})
+	ctx, s := proxied(t, reconciling)
 	old := master(t, ctx, s)
-	report, missing := write(t, ctx, s, func(*ledger.Ledger) error {
+	cost := write(t, ctx, s, func(*ledger.Ledger) error {
 		if err := old.Redis.Kill(ctx); err != nil {
 			return err
 		}
 		return elsewhere(ctx, s, old)
 	})
-	if len(missing) > inFlight {
-		t.Errorf("%d acknowledged writes are lost, the first is %s", len(missing), missing[0])
+	if cost.nowhere > inFlight {
+		t.Errorf("%d acknowledged writes are nowhere", cost.nowhere)
 	}
 	// down-after 1 s, as long for the election, 1 s until Sentinel has seen the new master, a check.
-	if outage := report.Outage.Duration(); outage > 6*time.Second {
+	if outage := cost.Outage.Duration(); outage > 6*time.Second {
 		t.Errorf("outage %v", outage)
 	}
 	if err := old.Redis.Start(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.WaitReady(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// A master that restarts before the Sentinels take it for down boots as a replica of
+// nobody: they name it, and would wait for ever for a master.
+func TestProxiedRedisRestartsInTime(t *testing.T) {
+	ctx, s := proxied(t, reconciling)
+	old := master(t, ctx, s)
+	old.Redis.RestartAfter = 100 * time.Millisecond // as its unit has it
+	cost := write(t, ctx, s, func(book *ledger.Ledger) error {
+		if err := old.Redis.Kill(ctx); err != nil {
+			return err
+		}
+		return book.WaitAcknowledged(ctx, 1000)
+	})
+	if cost.nowhere > inFlight {
+		t.Errorf("%d acknowledged writes are nowhere", cost.nowhere)
+	}
+	if outage := cost.Outage.Duration(); outage > 8*time.Second {
+		t.Errorf("outage %v", outage)
 	}
 	if err := s.WaitReady(ctx); err != nil {
 		t.Error(err)
@@ -119,19 +163,19 @@ func TestProxiedHAProxyFails(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, s := proxied(t, site.Options{})
+			ctx, s := proxied(t, reconciling)
 			active := holder(t, s)
-			report, missing := write(t, ctx, s, func(*ledger.Ledger) error {
+			cost := write(t, ctx, s, func(*ledger.Ledger) error {
 				if err := test.fault(ctx, active); err != nil {
 					return err
 				}
 				return s.WaitHolder(ctx, s.Standby(active))
 			}, func() error { return test.mend(ctx, active) })
-			if len(missing) > 0 {
-				t.Errorf("%d acknowledged writes are lost, the first is %s", len(missing), missing[0])
+			if cost.missing > 0 {
+				t.Errorf("%d acknowledged writes are lost", cost.missing)
 			}
 			// fall x interval, and a time-out of the check.
-			if outage := report.Outage.Duration(); outage > 4*time.Second {
+			if outage := cost.Outage.Duration(); outage > 4*time.Second {
 				t.Errorf("outage %v", outage)
 			}
 		})
@@ -153,15 +197,15 @@ func returned(ctx context.Context, s *site.Site, proxy, old *site.Node, since ti
 	return err
 }
 
-// A master that died comes back as a master, and the Sentinels take some ten seconds to
-// make a replica of it. A check that believes its word sends it clients meanwhile, and
-// what they write is lost.
+// Where nothing of ours is on its host, a master that died comes back as a master, and the
+// Sentinels take some ten seconds to make a replica of it. A check that believes its word
+// sends it clients meanwhile, and what they write is lost.
 func TestProxiedOldMasterReturns(t *testing.T) {
 	for name, test := range map[string]struct {
 		options site.Options
 		loses   bool
 	}{
-		"ours": {}, "tcp-check": {shell.TCPCheck(), true},
+		"check alone": {shell.CheckAlone(), false}, "tcp-check": {shell.TCPCheck(), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, s := proxied(t, test.options)
@@ -179,20 +223,21 @@ func TestProxiedOldMasterReturns(t *testing.T) {
 			if err := returned(ctx, s, holder(t, s), old, back); err != nil {
 				t.Fatal(err)
 			}
-			report, missing := write(t, ctx, s, func(*ledger.Ledger) error { return old.Redis.WaitRole(ctx, "slave") })
+			cost := write(t, ctx, s, func(*ledger.Ledger) error { return old.Redis.WaitRole(ctx, "slave") })
 			t.Logf("it was a master for %v", time.Since(back))
-			if test.loses != (len(missing) > 0) {
-				t.Errorf("%d acknowledged writes are lost", len(missing))
+			if test.loses != (cost.missing > 0) {
+				t.Errorf("%d acknowledged writes are lost", cost.missing)
 			}
-			if !test.loses && len(report.Errors) > 0 {
-				t.Errorf("clients have seen it: %v", report.Errors)
+			if !test.loses && len(cost.Errors) > 0 {
+				t.Errorf("clients have seen it: %v", cost.Errors)
 			}
 		})
 	}
 }
 
 // The Sentinels depose a master that lives: by hand, or because it is cut off from them.
-// Believed, it goes on taking writes that nobody else will ever have.
+// Believed, it goes on taking writes that nobody else will ever have. Our check ends that
+// some seconds later; what it has taken until then, the reconciler on its host saves.
 func TestProxiedMasterDeposed(t *testing.T) {
 	// Sentinel makes a replica of it after some ten seconds, if it reaches it.
 	const long = 12 * time.Second
@@ -207,20 +252,25 @@ func TestProxiedMasterDeposed(t *testing.T) {
 			return err
 		},
 	} {
-		for whose, options := range map[string]site.Options{"ours": {}, "tcp-check": shell.TCPCheck()} {
+		for whose, options := range map[string]site.Options{"ours": reconciling, "check alone": shell.CheckAlone(), "tcp-check": shell.TCPCheck()} {
 			t.Run(name+" "+whose, func(t *testing.T) {
 				ctx, s := proxied(t, options)
 				old := master(t, ctx, s)
-				_, missing := write(t, ctx, s, func(*ledger.Ledger) error {
+				cost := write(t, ctx, s, func(*ledger.Ledger) error {
 					if err := depose(ctx, s, old); err != nil {
 						return err
 					}
 					start := time.Now()
-					if whose == "ours" {
+					if whose != "tcp-check" {
 						if err := elsewhere(ctx, s, old); err != nil {
 							return err
 						}
 						t.Logf("clients are led elsewhere after %v", time.Since(start))
+					}
+					if name == "by hand" && whose == "ours" {
+						err := old.Redis.WaitRole(ctx, "slave")
+						t.Logf("the old master is a replica after %v", time.Since(start))
+						return err
 					}
 					rest(ctx, long-time.Since(start))
 					return nil
@@ -230,24 +280,93 @@ func TestProxiedMasterDeposed(t *testing.T) {
 					}
 					return s.WaitReady(ctx)
 				})
+				switch {
+				case cost.missing == 0:
+					t.Error("it has taken no write that the new master lacks: then there was nothing to save")
+				case whose == "ours" && cost.nowhere > 0:
+					t.Errorf("%d acknowledged writes are nowhere", cost.nowhere)
 				// Down-after and the election, where it is cut off; until a majority has switched, 2 s;
 				// a check or two.
-				if limit := 7500; whose == "ours" && len(missing) > limit {
-					t.Errorf("%d acknowledged writes are lost: it took writes for too long", len(missing))
-				}
-				if whose != "ours" && len(missing) == 0 {
-					t.Error("no write is lost: then what is our check for?")
+				case whose == "check alone" && cost.missing > 7500:
+					t.Errorf("%d acknowledged writes are lost: it took writes for too long", cost.missing)
 				}
 			})
 		}
 	}
 }
 
+// Without a majority of the Sentinels, a master may have a successor that it does not hear
+// of: its writers wait. With one that names it, they go on.
+func TestProxiedNoMajority(t *testing.T) {
+	ctx, s := proxied(t, reconciling)
+	lone := master(t, ctx, s)
+	cost := write(t, ctx, s, func(book *ledger.Ledger) error {
+		for _, n := range s.Others(lone) {
+			if err := n.Sentinel.Kill(ctx); err != nil {
+				return err
+			}
+		}
+		gone := time.Now()
+		if err := netlab.Until(ctx, func(ctx context.Context) error {
+			if lone.Redis.Do(ctx, "DEL", "nobody writes this").Err() == nil {
+				return errors.New("it takes writes")
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		t.Logf("writers wait after %v", time.Since(gone))
+		if role, err := lone.Redis.Role(ctx); err != nil || role != "master" {
+			t.Errorf("it is a %s: %v", role, err)
+		}
+		for _, n := range s.Others(lone) {
+			if err := n.Sentinel.Start(ctx); err != nil {
+				return err
+			}
+		}
+		back := time.Now()
+		if err := book.WaitAcknowledged(ctx, 1000); err != nil {
+			return err
+		}
+		t.Logf("and go on %v after the Sentinels are back", time.Since(back))
+		return nil
+	})
+	if cost.missing > 0 {
+		t.Errorf("%d acknowledged writes are lost", cost.missing)
+	}
+	if now := master(t, ctx, s); now != lone {
+		t.Errorf("the master is %s now", now.Name)
+	}
+}
+
+// A switchover under load loses nothing, and there is nothing to save.
+func TestProxiedSwitchover(t *testing.T) {
+	ctx, s := proxied(t, reconciling)
+	old := master(t, ctx, s)
+	cost := write(t, ctx, s, func(*ledger.Ledger) error {
+		status, err := person(ctx, old, "switchover", "mymaster")
+		t.Logf("%s%s", status.Stdout, status.Stderr)
+		if err == nil && status.Code != 0 {
+			err = fmt.Errorf("switchover: %v", status)
+		}
+		if err != nil {
+			return err
+		}
+		return elsewhere(ctx, s, old)
+	})
+	if cost.missing > 0 {
+		t.Errorf("%d acknowledged writes are lost", cost.missing)
+	}
+	if err := s.WaitReady(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // Until its first checks have ended, HAProxy takes every server for the master.
 func TestProxiedHAProxyStarts(t *testing.T) {
-	ctx, s := proxied(t, site.Options{})
+	ctx, s := proxied(t, reconciling)
 	active := holder(t, s)
-	report, missing := write(t, ctx, s, func(book *ledger.Ledger) error {
+	cost := write(t, ctx, s, func(book *ledger.Ledger) error {
 		for range 3 {
 			if err := active.HAProxy.Restart(ctx); err != nil {
 				return err
@@ -258,14 +377,14 @@ func TestProxiedHAProxyStarts(t *testing.T) {
 		}
 		return nil
 	})
-	if report.Errors["READONLY"] > 0 || len(missing) > 0 {
-		t.Errorf("errors %v: it has led writers to replicas; %d writes are lost", report.Errors, len(missing))
+	if cost.Errors["READONLY"] > 0 || cost.missing > 0 {
+		t.Errorf("errors %v: it has led writers to replicas; %d writes are lost", cost.Errors, cost.missing)
 	}
 }
 
 // Nothing answers a stranger.
 func TestProxiedAsksForPasswords(t *testing.T) {
-	ctx, s := proxied(t, site.Options{})
+	ctx, s := proxied(t, reconciling)
 	addresses := []string{s.Endpoint()}
 	for _, n := range s.Nodes {
 		addresses = append(addresses, n.Endpoint(), n.IP().String()+":26379")

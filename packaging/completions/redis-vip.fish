@@ -24,7 +24,7 @@ complete -c redis-vip -n '__fish_seen_subcommand_from preserved' -a list -d 'the
 complete -c redis-vip -n '__fish_seen_subcommand_from preserved' -a show -d 'the writes in a file, and to which keys'
 complete -c redis-vip -n '__fish_seen_subcommand_from preserved' -a replay -d 'apply a file to the current master; keys that changed there since are left out'
 complete -c redis-vip -n __fish_use_subcommand -a contested -d 'for keepalived’s notify_master_rx_lower_pri: another node announces the VIP that is here'
-complete -c redis-vip -n __fish_use_subcommand -a reconcile -d 'put the VIP where the Sentinels say the master is, now'
+complete -c redis-vip -n __fish_use_subcommand -a reconcile -d 'let this host follow what the Sentinels say, now: its Redis, and the VIP if there is one'
 
 complete -c redis-vip -n '__fish_seen_subcommand_from explain' -l expect -x -a 'any master replica' -d 'judge as for this ROLE: master, replica or any'
 complete -c redis-vip -n '__fish_seen_subcommand_from explain' -l json -d 'for programs'

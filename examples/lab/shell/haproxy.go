@@ -24,12 +24,22 @@ const tcpCheck = `    option tcp-check
 // ours are the lines of the example's haproxy.cfg that the articles do not have.
 var ours = regexp.MustCompile(`(?m)^\s+(external-check|insecure-fork-wanted|option external-check|external-check .*|tcp-request .*|default-server .*)\n`)
 
-// TCPCheck are options for site.Proxied without our check.
+// reconciled are the lines of its redis.conf and sentinel.conf that want ours on the hosts
+// of Redis as well.
+var reconciled = regexp.MustCompile(`(?m)^(include /etc/redis-vip/|sentinel client-reconfig-script ).*\n`)
+
+// CheckAlone are options for site.Proxied with nothing of ours but HAProxy's check.
+func CheckAlone() site.Options {
+	without := func(conf []byte) []byte { return reconciled.ReplaceAll(conf, nil) }
+	return site.Options{Edit: map[string]func([]byte) []byte{site.RedisConf: without, site.SentinelConf: without}}
+}
+
+// TCPCheck are options for site.Proxied with nothing of ours at all.
 func TCPCheck() site.Options {
-	return site.Options{Edit: map[string]func([]byte) []byte{
-		site.HAProxyConf: func(conf []byte) []byte {
-			text := string(ours.ReplaceAll(conf, nil))
-			return []byte(strings.Replace(text, "\nbackend master\n", "\nbackend master\n"+tcpCheck, 1))
-		},
-	}}
+	o := CheckAlone()
+	o.Edit[site.HAProxyConf] = func(conf []byte) []byte {
+		text := string(ours.ReplaceAll(conf, nil))
+		return []byte(strings.Replace(text, "\nbackend master\n", "\nbackend master\n"+tcpCheck, 1))
+	}
+	return o
 }

@@ -28,9 +28,8 @@ func Proxied(ctx context.Context, o Options) (*Site, error) {
 		plans = append(plans, netlab.Plan{Name: fmt.Sprintf("haproxy%d", i+1), Addresses: addresses(address, o.IPv6)})
 	}
 	o.Extra = slices.Concat(plans, o.Extra)
-	redis := o
-	redis.Programs = "" // nothing of ours on the Redis hosts
-	s, err := build(ctx, redis, 3, "haproxy-sentinel", (*Node).installSentinel)
+	o.powerless = true // the VIP is keepalived's
+	s, err := build(ctx, o, 3, "haproxy-sentinel", (*Node).installSentinel)
 	if err != nil {
 		return nil, err
 	}

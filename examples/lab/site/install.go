@@ -52,16 +52,20 @@ func (n *Node) install(o Options, from source, guard func(*Node, source) error) 
 			return err
 		}
 	}
-	for _, name := range []string{"redis-vip.toml", "never-boot-as-master.conf"} {
-		path := "/etc/redis-vip/" + name
-		content, err := from.file(name, path)
-		if os.IsNotExist(err) {
-			continue // not every example has both
-		}
-		if err != nil {
+	for name, f := range map[string]netlab.File{
+		"redis-vip.toml":            {Mode: 0o644},
+		"never-boot-as-master.conf": {Mode: 0o644},
+		"password":                  {Mode: 0o640, Group: "redis"},
+		"sentinel-password":         {Mode: 0o640, Group: "redis"},
+	} {
+		f.Path = "/etc/redis-vip/" + name
+		var err error
+		if f.Content, err = from.file(name, f.Path); os.IsNotExist(err) {
+			continue // not every example has all
+		} else if err != nil {
 			return err
 		}
-		if err := n.WriteFile(netlab.File{Path: path, Content: content, Mode: 0o644}); err != nil {
+		if err := n.WriteFile(f); err != nil {
 			return err
 		}
 	}
@@ -81,7 +85,7 @@ func (n *Node) install(o Options, from source, guard func(*Node, source) error) 
 		}
 	}
 	if o.Timer {
-		return n.installUnits()
+		return n.installUnits(o.powerless)
 	}
 	return nil
 }

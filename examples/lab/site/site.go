@@ -43,9 +43,11 @@ type Options struct {
 	// Extra are more hosts on the same network, with nothing on them.
 	Extra []netlab.Plan
 
-	// Timer reconciles every two seconds on the nodes of Trio, as
+	// Timer reconciles every two seconds on the nodes of Trio and of Proxied, as
 	// redis-vip-reconcile.timer does.
 	Timer bool
+
+	powerless bool // what reconciles has no right to addresses
 }
 
 // Node is a host with the daemons of an architecture. Those that it does not
@@ -56,7 +58,8 @@ type Node struct {
 	Keepalived *Keepalived
 	Sentinel   *Sentinel
 	HAProxy    *Service
-	Timer      *Service // reconciles every two seconds, with Options.Timer
+	Timer      *Service       // reconciles every two seconds, with Options.Timer
+	reconcile  netlab.Command // what a ring is answered with
 }
 
 // IP is the node's own address.

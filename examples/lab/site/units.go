@@ -10,18 +10,18 @@ import (
 	"redis-vip/examples/lab/netlab"
 )
 
-// reconcile is a run of redis-vip-reconcile.service, with the rights that it gives it.
-var reconcile = netlab.Command{
-	Args: []string{"/usr/bin/redis-vip", "reconcile", "--all"},
-	User: "redis-vip", Group: "redis",
-	Ambient: moves,
-}
-
 // installUnits plays systemd's part in packaging/systemd: the service is started again
 // and again, and there is a bell, for each connection to which there is a run. Sentinel
-// has no rights of its own then.
-func (n *Node) installUnits() error {
-	turn := reconcile
+// has no rights of its own then. The service has that to addresses, unless it is powerless.
+func (n *Node) installUnits(powerless bool) error {
+	n.reconcile = netlab.Command{
+		Args: []string{"/usr/bin/redis-vip", "reconcile", "--all"},
+		User: "redis-vip", Group: "redis", Ambient: moves,
+	}
+	if powerless {
+		n.reconcile.Ambient = nil
+	}
+	turn := n.reconcile
 	turn.Args = []string{"/bin/sh", "-c", "while :; do /usr/bin/redis-vip reconcile --all --quiet --serve; sleep 2; done"}
 	n.Timer = &Service{host: n.Host, name: "redis-vip-reconcile.timer", command: turn}
 	if n.Sentinel != nil {
@@ -52,5 +52,5 @@ func (n *Node) answer(conn net.Conn) {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	n.Run(ctx, reconcile) // its own record says what became of it; none, and the lab is closing
+	n.Run(ctx, n.reconcile) // its own record says what became of it; none, and the lab is closing
 }
