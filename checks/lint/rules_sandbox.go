@@ -9,7 +9,7 @@ import (
 
 var sandboxRules = []rule{
 	{
-		"no-reconfig-script", Warning, "no client-reconfig-script for $1", "The VIP follows the master only when the timer looks, up to 2 s later.",
+		"no-reconfig-script", Warning, "no client-reconfig-script for $1", "What has to follow the new master, the VIP or the old master, does so only when the timer looks, up to 2 s later.",
 		"write sentinel client-reconfig-script $1 /usr/lib/redis-vip/sentinel-reconfig", noReconfigScript,
 	},
 	{
@@ -94,7 +94,7 @@ func (h *Host) sentinelScripts(visit func(d redisconf.Directive, path string, p 
 
 func noReconfigScript(h *Host) (hits []hit) {
 	for _, m := range monitors(h) {
-		if len(m.group.VIPs) > 0 && len(m.group.Sentinels) > 0 && len(h.Sentinel.Of("client-reconfig-script", m.name)) == 0 && len(unknownOptions(h)) == 0 {
+		if len(m.group.Sentinels) > 0 && len(h.Sentinel.Of("client-reconfig-script", m.name)) == 0 && len(unknownOptions(h)) == 0 {
 			hits = append(hits, at(m.Position, m.name))
 		}
 	}
