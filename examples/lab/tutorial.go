@@ -265,13 +265,15 @@ func (t *tutorial) wake(ctx context.Context) error {
 		"redis-check NOT_USED NOT_USED 127.0.0.1 7001",
 		"redis-check NOT_USED NOT_USED 127.0.0.1 7002",
 		"redis-vip explain --node " + oldMaster + " --expect master",
-		"REDIS_VIP_NODE=" + newMaster + " sentinel-reconfig mymaster leader start 127.0.0.1 7001 127.0.0.1 7002",
+		"redis-cli -p 7001 set late write",
+		"REDIS_VIP_NODE=" + oldMaster + " sentinel-reconfig mymaster observer start 127.0.0.1 7001 127.0.0.1 7002",
+		"redis-vip preserved list",
 	} {
 		if err := t.command(ctx, line); err != nil {
 			return err
 		}
 	}
-	t.say("\n▶ until a Sentinel tells it\n")
+	t.say("\n▶ and follows the new one\n")
 	if err := netlab.Until(ctx, func(ctx context.Context) error {
 		role, err := server.Do(ctx, "ROLE").Slice()
 		if err == nil && (role[0] != "slave" || role[3] != "connected") {

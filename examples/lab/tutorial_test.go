@@ -55,14 +55,17 @@ func TestOneHostTutorial(t *testing.T) {
 		"FIT (master)", "UNFIT (unreachable)", "UNFIT (not_elected)", "3 of 3 answer, 3 name 127.0.0.1:7002",
 		"Sentinel: knows the new master", "Redis: is a replica of 127.0.0.1:7002 now",
 		"redis-check NOT_USED NOT_USED 127.0.0.1 7001\n  [exit 1]", "redis-check NOT_USED NOT_USED 127.0.0.1 7002\n  [exit 0]",
-		"cannot ring",
+		"redis-cli -p 7001 set late write\n  OK",
 	} {
 		if !strings.Contains(out, says) {
 			t.Errorf("it does not say %q", says)
 		}
 	}
-	if strings.Contains(out, "redis-vip reconcile") {
+	if strings.Contains(out, "The VIP is not where") {
 		t.Error("there is no VIP, and it tells to move it")
+	}
+	if !regexp.MustCompile(`127\.0\.0\.1:7001 +127\.0\.0\.1:7002 +\d+ +resp +no`).MatchString(out) {
+		t.Error("what the old master has taken is not preserved")
 	}
 	if !regexp.MustCompile(`acknowledged writes \d{4,} · of them lost 0`).MatchString(out) {
 		t.Error("writes are lost")

@@ -324,10 +324,11 @@ func (r report) wrong() string {
 
 // todo is what a person has to do, the most urgent first.
 func (r report) todo() (list []string) {
-	if r.Remedy != "" {
+	wrong := r.wrong()
+	if r.Remedy != "" && (wrong == "" || r.Verdict.Reason != checks.NotElected) { // which would be the same, in general words
 		list = append(list, r.Remedy)
 	}
-	if wrong := r.wrong(); wrong != "" {
+	if wrong != "" {
 		list = append(list, wrong+": redis-vip reconcile "+r.Group+". Does redis-vip-reconcile.timer run?")
 	}
 	if r.Verdict.Fit {
