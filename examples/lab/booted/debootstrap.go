@@ -15,7 +15,7 @@ import (
 // started are the units that packages enable and that a host is to start only
 // when it is told to, or never: a lab has no use for upkeep.
 var started = []string{
-	"redis-server.service", "redis-sentinel.service", "keepalived.service",
+	"redis-server.service", "redis-sentinel.service", "keepalived.service", "haproxy.service",
 	"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer",
 	"e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer",
 }

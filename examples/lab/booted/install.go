@@ -18,6 +18,8 @@ type set struct {
 	edit     func([]byte) []byte
 	deb      []byte   // our package
 	triggers []string // our units that an operator enables
+
+	passwords map[int]string // by port
 }
 
 // collect reads what is to be installed.
@@ -33,19 +35,22 @@ func collect(o Options) (s set, err error) {
 		}
 		s.triggers = []string{"redis-vip-reconcile.socket", "redis-vip-reconcile.timer"}
 	}
-	example := filepath.Join(o.Source, "examples", "sentinel-vip")
+	example := filepath.Join(o.Source, "examples", o.example)
 	if s.fragment, err = os.ReadFile(filepath.Join(example, "redis.conf")); err != nil {
 		return s, err
 	}
 	s.edit = o.Edit[site.RedisConf]
+	s.passwords = map[int]string{redisPort: site.Password(s.fragment)}
 	for _, f := range []netlab.File{
 		{Path: "/etc/redis-vip/redis-vip.toml", Mode: 0o644},
 		{Path: "/etc/redis-vip/never-boot-as-master.conf", Mode: 0o644},
+		{Path: "/etc/redis-vip/password", Mode: 0o640, Group: "redis"},
+		{Path: "/etc/redis-vip/sentinel-password", Mode: 0o640, Group: "redis"},
 		{Path: site.SentinelConf, Mode: 0o640, Owner: "redis", Group: "redis"},
 	} {
 		f.Content, err = os.ReadFile(filepath.Join(example, filepath.Base(f.Path)))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // not every version of the example has all
+			continue // not every example has all
 		}
 		if err != nil {
 			return s, err
@@ -53,22 +58,32 @@ func collect(o Options) (s set, err error) {
 		if edit := o.Edit[f.Path]; edit != nil {
 			f.Content = edit(f.Content)
 		}
+		if f.Path == site.SentinelConf {
+			s.passwords[sentinelPort] = site.Password(f.Content)
+		}
 		s.files = append(s.files, f)
 	}
 	s.files = append(s.files, o.Files...)
 	return s, nil
 }
 
+// installPackage installs ours, if there is one.
+func (h *Host) installPackage(ctx context.Context, deb []byte) error {
+	if deb == nil {
+		return nil
+	}
+	const path = "/root/redis-vip.deb"
+	if err := h.WriteFile(ctx, netlab.File{Path: path, Content: deb, Mode: 0o644}); err != nil {
+		return err
+	}
+	_, err := h.Output(ctx, "dpkg", "--install", path)
+	return err
+}
+
 // install makes a host a node, as an operator does with the package and the example.
 func (n *Node) install(ctx context.Context, s set) error {
-	if s.deb != nil {
-		const path = "/root/redis-vip.deb"
-		if err := n.WriteFile(ctx, netlab.File{Path: path, Content: s.deb, Mode: 0o644}); err != nil {
-			return err
-		}
-		if _, err := n.Output(ctx, "dpkg", "--install", path); err != nil {
-			return err
-		}
+	if err := n.installPackage(ctx, s.deb); err != nil {
+		return err
 	}
 	for _, f := range s.files {
 		if err := n.WriteFile(ctx, f); err != nil {

@@ -67,7 +67,14 @@ const bootLimit = 20 * time.Second
 // start brings a trio up, whole and writable.
 func start(t *testing.T, o booted.Options) (context.Context, *booted.Trio) {
 	t.Helper()
-	ctx, trio := prepare(t, o)
+	return startWith(t, booted.NewTrio, o)
+}
+
+type builder = func(context.Context, booted.Options) (*booted.Trio, error)
+
+func startWith(t *testing.T, build builder, o booted.Options) (context.Context, *booted.Trio) {
+	t.Helper()
+	ctx, trio := prepareWith(t, build, o)
 	if err := trio.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -80,13 +87,18 @@ func start(t *testing.T, o booted.Options) (context.Context, *booted.Trio) {
 // prepare boots a trio and starts nothing.
 func prepare(t *testing.T, o booted.Options) (context.Context, *booted.Trio) {
 	t.Helper()
+	return prepareWith(t, booted.NewTrio, o)
+}
+
+func prepareWith(t *testing.T, build builder, o booted.Options) (context.Context, *booted.Trio) {
+	t.Helper()
 	t.Parallel()
 	booted.Require(t)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	o.Package = deb
 	began := time.Now()
-	trio, err := booted.NewTrio(ctx, o)
+	trio, err := build(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}

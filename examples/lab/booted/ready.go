@@ -8,14 +8,14 @@ import (
 	"redis-vip/examples/lab/netlab"
 )
 
-// WaitReady waits until the trio is whole: one node has the VIP, its Redis is the
-// master, every other one is its replica with its link up, and every Sentinel
+// WaitReady waits until the trio is whole: one node has the VIP, or HAProxy leads to it,
+// its Redis is the master, every other one is its replica with its link up, and every Sentinel
 // knows them all.
 func (t *Trio) WaitReady(ctx context.Context) error { return netlab.Until(ctx, t.Ready) }
 
 // Ready returns nil, or what is missing until the trio is whole.
 func (t *Trio) Ready(ctx context.Context) error {
-	master, err := t.Holder()
+	master, err := t.Leader(ctx)
 	if err != nil {
 		return err
 	}

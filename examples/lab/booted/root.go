@@ -20,6 +20,7 @@ const suite = "bookworm"
 // packages are what they have beyond the essential ones.
 var packages = []string{
 	"systemd", "systemd-sysv", "dbus", "iproute2", "procps", "redis-server", "redis-sentinel", "keepalived",
+	"haproxy", "curl",
 }
 
 // cache holds the roots. A host of netlab sees it, unlike /tmp and /run, and

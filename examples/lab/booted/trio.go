@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"redis-vip/examples/lab/client"
+	"redis-vip/examples/lab/fault"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
 )
@@ -39,6 +40,9 @@ type Options struct {
 
 	// Extra are more hosts on the same network, that do not boot.
 	Extra []netlab.Plan
+
+	example string // the folder of the files
+	proxy   bool   // with a host for HAProxy
 }
 
 // Node is a booted host with Redis and Sentinel. Their units are controlled with
@@ -47,6 +51,11 @@ type Node struct {
 	*Host
 	Redis    *redis.Client // connected from the host, to its loopback address
 	Sentinel *redis.Client
+}
+
+// Preserved are the keys in the node's preserved files.
+func (n *Node) Preserved(ctx context.Context) (map[string]bool, error) {
+	return fault.PreservedIn(ctx, fmt.Sprintf("/proc/%d/root%s/var/lib/redis-vip/%s", n.PID(), rootPath, group))
 }
 
 // IP is the node's own address.
@@ -62,6 +71,9 @@ type Trio struct {
 	Client *netlab.Host // who writes through the VIP
 	VIP    netip.Prefix
 	Units  []string // of ours, that Start starts
+	Proxy  *Host    // of NewProxied: HAProxy's, which has the VIP in place of the nodes
+
+	password string // of Redis
 }
 
 const (
@@ -84,7 +96,12 @@ var (
 // NewTrio boots three hosts and installs the example's files, the distribution's
 // units as they are, and ours. All are enabled, for the next boot, and nothing is
 // started.
-func NewTrio(ctx context.Context, o Options) (_ *Trio, err error) {
+func NewTrio(ctx context.Context, o Options) (*Trio, error) {
+	o.example = "sentinel-vip"
+	return newTrio(ctx, o)
+}
+
+func newTrio(ctx context.Context, o Options) (_ *Trio, err error) {
 	var nodes []netlab.Plan
 	ip := writer.Masked().Addr()
 	for n := range 3 {
@@ -99,17 +116,26 @@ func NewTrio(ctx context.Context, o Options) (_ *Trio, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.proxy {
+		nodes = append(nodes, netlab.Plan{Name: "haproxy1", Addresses: addresses(proxy, o.IPv6)})
+	}
 	lab, err := New(ctx, nodes, plain...)
 	if err != nil {
 		return nil, err
 	}
-	t := &Trio{Lab: lab, Client: lab.Host("client"), VIP: vip, Units: set.triggers}
-	for _, h := range lab.Booted {
+	t := &Trio{Lab: lab, Client: lab.Host("client"), VIP: vip, Units: set.triggers, password: set.passwords[redisPort]}
+	for _, h := range lab.Booted[:3] {
 		t.Nodes = append(t.Nodes, &Node{
 			Host:     h,
-			Redis:    local(h, redisPort),
-			Sentinel: local(h, sentinelPort),
+			Redis:    local(h, redisPort, set.passwords[redisPort]),
+			Sentinel: local(h, sentinelPort, set.passwords[sentinelPort]),
 		})
+	}
+	if o.proxy {
+		t.Proxy = lab.Booted[3]
+		if err := t.Proxy.installProxy(ctx, o, set.deb); err != nil {
+			return nil, errors.Join(fmt.Errorf("install %s: %w", t.Proxy.Name, err), t.Close())
+		}
 	}
 	if err := Each(t.Nodes, func(n *Node) error { return n.install(ctx, set) }); err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -118,8 +144,8 @@ func NewTrio(ctx context.Context, o Options) (_ *Trio, err error) {
 }
 
 // local returns a client for a server on its own host.
-func local(h *Host, port int) *redis.Client {
-	return client.New(fmt.Sprintf("127.0.0.1:%d", port), h.DialContext, patience, 1)
+func local(h *Host, port int, password string) *redis.Client {
+	return client.WithPassword(password, fmt.Sprintf("127.0.0.1:%d", port), h.DialContext, patience, 1)
 }
 
 // addresses are a host's: 192.168.0.1/24, and perhaps fd00::1/64.
@@ -161,7 +187,11 @@ func (t *Trio) Start(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", n.Name, err)
 		}
 	}
-	if err := master.AddAddress(t.VIP); err != nil {
+	if t.Proxy != nil {
+		if _, err := t.Proxy.Systemctl(ctx, "start", "haproxy", "keepalived"); err != nil {
+			return err
+		}
+	} else if err := master.AddAddress(t.VIP); err != nil {
 		return err
 	}
 	if err := t.start(ctx, sentinelUnit); err != nil || len(t.Units) == 0 {
@@ -191,6 +221,9 @@ func (t *Trio) Endpoint() string { return netip.AddrPortFrom(t.VIP.Addr(), redis
 func (t *Trio) Ledger(c ledger.Config) *ledger.Ledger {
 	if c.Address == "" {
 		c.Address = t.Endpoint()
+	}
+	if c.Password == "" {
+		c.Password = t.password
 	}
 	if c.Dial == nil {
 		c.Dial = t.Client.DialContext

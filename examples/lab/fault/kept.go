@@ -12,3 +12,9 @@ func Preserved(ctx context.Context, s *site.Site) (map[string]bool, error) {
 	all, err := (&Stage{Site: s}).preserved(ctx)
 	return all.keys, err
 }
+
+// PreservedIn are those in the files of one folder.
+func PreservedIn(ctx context.Context, folder string) (map[string]bool, error) {
+	all := kept{keys: make(map[string]bool)}
+	return all.keys, all.read(ctx, "", folder)
+}

@@ -15,7 +15,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"redis-vip/examples/lab/netlab"
-	"redis-vip/examples/lab/site"
 	"redis-vip/hooks/preserve"
 )
 
@@ -37,16 +36,15 @@ func (k kept) has(key string) bool { return k.keys[key] }
 func (s *Stage) preserved(ctx context.Context) (kept, error) {
 	all := kept{keys: make(map[string]bool)}
 	for _, n := range s.Nodes {
-		if err := all.read(ctx, n); err != nil {
+		folder := filepath.Join(fmt.Sprintf("/proc/%d/root", n.PID()), stateDir) // the host's files, seen from here
+		if err := all.read(ctx, n.Name, folder); err != nil {
 			return all, fmt.Errorf("preserved on %s: %w", n.Name, err)
 		}
 	}
 	return all, nil
 }
 
-func (k *kept) read(ctx context.Context, n *site.Node) error {
-	// The host's files, seen from here.
-	folder := filepath.Join(fmt.Sprintf("/proc/%d/root", n.PID()), stateDir)
+func (k *kept) read(ctx context.Context, host, folder string) error {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -62,7 +60,7 @@ func (k *kept) read(ctx context.Context, n *site.Node) error {
 		if err != nil {
 			return err
 		}
-		k.files = append(k.files, n.Name+":"+e.Name())
+		k.files = append(k.files, host+":"+e.Name())
 		if f.Kind == preserve.RDB {
 			err = k.readData(ctx, f)
 		} else {

@@ -46,7 +46,7 @@ func newRedis(h *netlab.Host, fragment []byte) (*Redis, error) {
 			Args: []string{"/usr/bin/redis-server", RedisConf, "--supervised", "systemd", "--daemonize", "no"},
 			User: "redis", Umask: 0o007, // as in redis-server.service
 		}},
-		Client: local(h, "127.0.0.1:6379", password(fragment)),
+		Client: local(h, "127.0.0.1:6379", Password(fragment)),
 	}, nil
 }
 
@@ -75,8 +75,8 @@ func local(h *netlab.Host, address, password string) *redis.Client {
 
 var requirepass = regexp.MustCompile(`(?m)^requirepass (\S+)$`)
 
-// password is what a configuration of Redis or Sentinel asks its clients for.
-func password(conf []byte) string {
+// Password is what a configuration of Redis or Sentinel asks its clients for.
+func Password(conf []byte) string {
 	if found := requirepass.FindSubmatch(conf); found != nil {
 		return string(found[1])
 	}

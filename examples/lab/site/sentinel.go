@@ -39,7 +39,7 @@ func newSentinel(h *netlab.Host, conf []byte) (*Sentinel, error) {
 			User: "redis", Umask: 0o007, // as in redis-sentinel.service
 			Ambient: moves, // by a drop-in
 		}},
-		Client: local(h, "127.0.0.1:26379", password(conf)),
+		Client: local(h, "127.0.0.1:26379", Password(conf)),
 	}, nil
 }
 
