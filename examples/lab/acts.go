@@ -80,8 +80,12 @@ var acts = []act{
         │ Sentinel │    │ Sentinel │    │ Sentinel │
         └──────────┘    └──────────┘    └──────────┘
   HAProxy runs redis-check for each Redis. One is up if it says that it is the master,
-  and if a majority of the Sentinels says so too.`,
-		site.Proxied, demo.killRedisThenHAProxy,
+  and if a majority of the Sentinels says so too. On the hosts of Redis, reconcile sees
+  to it that what one of them takes and the master lacks is saved.`,
+		func(ctx context.Context, o site.Options) (*site.Site, error) {
+			o.Timer = true
+			return site.Proxied(ctx, o)
+		}, demo.deposeThenKill,
 	},
 	{
 		"migration", "", "From an old master to a new pair",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"redis-vip/examples/lab/fault"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/site"
@@ -183,9 +184,20 @@ func (d demo) account(ctx context.Context, s *site.Site, book *ledger.Ledger) er
 	if err != nil {
 		return err
 	}
+	kept, err := fault.Preserved(ctx, s)
+	if err != nil {
+		return err
+	}
+	saved := 0
+	for _, key := range lost {
+		if kept[key] {
+			saved++
+		}
+	}
 	report := book.Report()
 	d.say("\n  The VIP is on %s. The master is %s, and the others follow it.", holder.Name, now.Name)
-	d.say("  outage %.2f s · acknowledged writes %d · of them lost %d", report.Outage.Duration().Seconds(), report.Acknowledged, len(lost))
+	d.say("  outage %.2f s · acknowledged writes %d · of them lost %d%s", report.Outage.Duration().Seconds(), report.Acknowledged, len(lost)-saved,
+		map[bool]string{true: fmt.Sprintf(" · preserved %d", saved)}[saved > 0])
 	return nil
 }
 

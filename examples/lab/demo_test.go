@@ -5,6 +5,7 @@ import (
 	"context"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,9 @@ func TestExamplesByName(t *testing.T) {
 			scenes := cost.FindAllStringSubmatch(out.String(), -1)
 			if len(scenes) == 0 {
 				t.Error("it does not say what it cost")
+			}
+			if preserved := strings.Contains(out.String(), " · preserved "); preserved != (a.name == "haproxy-sentinel") {
+				t.Errorf("a master was deposed that took writes: %v", preserved)
 			}
 			for _, scene := range scenes {
 				if lost, _ := strconv.Atoi(scene[3]); lost > inFlight {

@@ -30,10 +30,24 @@ func moved(now func(context.Context) (*site.Node, error), from *site.Node) func(
 	}
 }
 
-// killRedisThenHAProxy kills one after the other. The old master comes back as a master,
-// and gets no client; the VIP stays through the first, the master through the second.
-func (d demo) killRedisThenHAProxy(ctx context.Context, s *site.Site) error {
-	if err := d.killRedis(ctx, s); err != nil {
+// deposeThenKill has the Sentinels choose another master while the old one lives and takes
+// writes, kills the new one, and then HAProxy. The VIP stays through the first two, the
+// master through the last.
+func (d demo) deposeThenKill(ctx context.Context, s *site.Site) error {
+	master, err := d.whole(ctx, s)
+	if err != nil {
+		return err
+	}
+	depose := func(ctx context.Context) error {
+		return s.Nodes[2].Sentinel.Do(ctx, "SENTINEL", "FAILOVER", "mymaster").Err()
+	}
+	if err := d.scene(ctx, s, "SENTINEL FAILOVER, by hand", depose, moved(s.Master, master), nothing); err != nil {
+		return err
+	}
+	if master, err = s.Master(ctx); err != nil {
+		return err
+	}
+	if err := d.scene(ctx, s, "kill -9 of Redis on "+master.Name, master.Redis.Kill, moved(s.Master, master), master.Redis.Start); err != nil {
 		return err
 	}
 	holder, err := s.Holder()
@@ -43,6 +57,8 @@ func (d demo) killRedisThenHAProxy(ctx context.Context, s *site.Site) error {
 	holds := func(context.Context) (*site.Node, error) { return s.Holder() }
 	return d.scene(ctx, s, "kill -9 of HAProxy on "+holder.Name, holder.HAProxy.KillAll, moved(holds, holder), holder.HAProxy.Start)
 }
+
+func nothing(context.Context) error { return nil }
 
 // cutCable cuts the two hosts from each other. Both see the witness, and nothing moves.
 func (d demo) cutCable(ctx context.Context, s *site.Site) error {
