@@ -157,6 +157,8 @@ func parseUnit(words []string) Unit {
 	for _, word := range words[1:] {
 		key, value, _ := strings.Cut(word, "=")
 		switch key {
+		case "active":
+			u.Active = value == "yes"
 		case "user":
 			u.User = value
 		case "restart":

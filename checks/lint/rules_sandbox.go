@@ -9,6 +9,11 @@ import (
 
 var sandboxRules = []rule{
 	{
+		"timer-off", Warning, "group $1 is under Sentinel, and redis-vip-reconcile.timer does not run here",
+		"Only Sentinel's script rings then: a master that has restarted stays a replica, and one that is cut off goes on.",
+		"systemctl enable --now redis-vip-reconcile.socket redis-vip-reconcile.timer", timerOff,
+	},
+	{
 		"no-reconfig-script", Warning, "no client-reconfig-script for $1", "What has to follow the new master, the VIP or the old master, does so only when the timer looks, up to 2 s later.",
 		"write sentinel client-reconfig-script $1 /usr/lib/redis-vip/sentinel-reconfig", noReconfigScript,
 	},
@@ -39,11 +44,15 @@ var sandboxRules = []rule{
 // Unit is what systemd knows of a service.
 type Unit struct {
 	Name        string
+	Active      bool
 	User        string
 	Restart     string
 	NoExecPaths []string
 	ExecPaths   []string
 }
+
+// reconcileTimer is ours.
+const reconcileTimer = "redis-vip-reconcile.timer"
 
 // The units of the packages.
 var (
@@ -90,6 +99,16 @@ func (h *Host) sentinelScripts(visit func(d redisconf.Directive, path string, p 
 			}
 		}
 	}
+}
+
+func timerOff(h *Host) (hits []hit) {
+	timer, installed := h.Units[reconcileTimer]
+	for _, g := range h.Groups {
+		if installed && !timer.Active && len(g.Sentinels) > 0 && g.Self.IsValid() {
+			hits = append(hits, at(g.at("sentinels"), g.Name))
+		}
+	}
+	return hits
 }
 
 func noReconfigScript(h *Host) (hits []hit) {

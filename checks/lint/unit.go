@@ -14,10 +14,11 @@ import (
 // AskUnits asks systemd about the packages' units; those that are not there are left
 // out.
 func AskUnits(ctx context.Context) (map[string]Unit, error) {
-	args := []string{"show", "--property=Id,LoadState,User,Restart,NoExecPaths,ExecPaths"}
+	args := []string{"show", "--property=Id,LoadState,ActiveState,User,Restart,NoExecPaths,ExecPaths"}
 	for _, name := range slices.Concat(redisUnits, sentinelUnits) {
 		args = append(args, name+".service")
 	}
+	args = append(args, reconcileTimer)
 	out, err := exec.CommandContext(ctx, "systemctl", args...).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -45,7 +46,7 @@ func parseUnits(text []byte) map[string]Unit {
 		// An alias answers with the name of the unit that it stands for.
 		name := strings.TrimSuffix(value["Id"], ".service")
 		units[name] = Unit{
-			Name: name, User: value["User"], Restart: value["Restart"],
+			Name: name, Active: value["ActiveState"] == "active", User: value["User"], Restart: value["Restart"],
 			NoExecPaths: strings.Fields(value["NoExecPaths"]), ExecPaths: strings.Fields(value["ExecPaths"]),
 		}
 	}
