@@ -131,6 +131,9 @@ func (c Council) leaderless(reached int) Resolution {
 	switch unknown := c.strangers(); {
 	case known > 0 && unknown > known/2:
 		return Resolution{Why: fmt.Errorf("the Sentinels do not know this group: give it the name that stands in `sentinel monitor`: %s", c.said())}
+	case c.refusals() > known/2:
+		// The same mistake on every host, and this one is not cut off: the service goes on.
+		return Resolution{Why: fmt.Errorf("the Sentinels are there and do not say who the master is: correct sentinel_password_file, or the rights of sentinel_username: %s", c.said())}
 	case reached > known/2:
 		return Resolution{Soon: true, Why: why} // they tell each other within milliseconds
 	case c.serves() && c.Silence >= c.FenceIn:

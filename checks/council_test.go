@@ -129,6 +129,22 @@ func TestResolveFindsTheBest(t *testing.T) {
 	}
 }
 
+// Sentinels that refuse to answer are there: their password was changed, and the host that
+// asks with the old one is not cut off.
+func TestResolveRefused(t *testing.T) {
+	down, noauth := checks.Answer{Err: errors.New("unreachable")}, checks.Answer{Err: refusal("NOAUTH Authentication required.")}
+	master := checks.Facts{Node: checks.Node{Addr: addrs[0], Facts: node.Facts{Class: node.Alive, Role: node.Master}}, VIP: checks.Here}
+	for want, answers := range map[checks.Course][]checks.Answer{
+		checks.Undecidable: {noauth, noauth, down},
+		checks.Fence:       {noauth, down, down},
+	} {
+		c := checks.Council{Facts: master, Answers: answers, Silence: time.Minute, FenceIn: 5 * time.Second}
+		if r := c.Resolve(policy); r.Course != want || r.Soon {
+			t.Errorf("%v, want %v: %+v", r.Course, want, r)
+		}
+	}
+}
+
 // While the Sentinels are in the middle of a failover, the node that they have just
 // promoted is not sent back.
 func TestResolveDuringAFailover(t *testing.T) {

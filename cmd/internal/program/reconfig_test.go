@@ -139,3 +139,26 @@ func TestExplainAndReconcileWithoutVIP(t *testing.T) {
 		t.Errorf("nothing is left to be done:\n%s", out)
 	}
 }
+
+// The Sentinels want a password that this host does not give, as after a change of theirs:
+// it is not cut off, and its master goes on.
+func TestReconcileRefused(t *testing.T) {
+	master := nodetest.Redis(t)
+	sentinel := nodetest.Sentinel(t, "requirepass secret", fmt.Sprintf("sentinel monitor default 127.0.0.1 %d 1", master.Addr.Port()))
+	dir := t.TempDir()
+	args := []string{"reconcile", "--nodes", master.Addr.String(), "--sentinels", sentinel.Addr.String(), "--fence-after", "10ms", "default"}
+	for range 2 {
+		code, out := run(t, dir, "redis-vip", args...)
+		if log := fmt.Sprint(logged(t, dir)); code != 1 || !strings.Contains(log, "correct sentinel_password_file") {
+			t.Errorf("exit %d: %s%s", code, out, log)
+		}
+		time.Sleep(20 * time.Millisecond) // more than fence_after
+	}
+	if _, err := master.Try("SET", "x", 1); err != nil {
+		t.Errorf("it takes no writes: %v", err)
+	}
+	sentinel.Kill()
+	if code, out := run(t, dir, "redis-vip", args...); code != 0 || !strings.Contains(fmt.Sprint(logged(t, dir)), "CLIENT PAUSE") {
+		t.Errorf("without any Sentinel: exit %d: %s", code, out)
+	}
+}
