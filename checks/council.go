@@ -205,7 +205,7 @@ func (c Council) copies() bool {
 }
 
 // lends says whether the node that the Sentinels name is a replica of this one, which
-// does not serve: see [CatchUp].
+// does not have the VIP, or has none to have: see [CatchUp].
 func (c Council) lends(to netip.AddrPort) bool {
 	for _, peer := range c.Peers {
 		if peer.Addr == to && peer.Follows(c.Addr) {
@@ -220,7 +220,7 @@ func (c Council) lends(to netip.AddrPort) bool {
 func (c Council) mayLend(to netip.AddrPort) bool {
 	for _, peer := range c.Peers {
 		if peer.Addr == to && peer.Restarted() {
-			return c.IsMaster() && c.VIP == Absent
+			return c.IsMaster() && c.VIP != Here
 		}
 	}
 	return false

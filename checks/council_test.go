@@ -129,6 +129,32 @@ func TestResolveFindsTheBest(t *testing.T) {
 	}
 }
 
+// A node lends its data where it has no VIP, and where there is none to have.
+func TestResolveLends(t *testing.T) {
+	named := checks.Answer{Master: addrs[1]}
+	for _, test := range []struct {
+		vip    checks.Presence
+		peer   state
+		course checks.Course
+		soon   bool
+	}{
+		{checks.Absent, unlinked, checks.Wait, false},
+		{checks.Unasked, unlinked, checks.Wait, false},
+		{checks.Here, unlinked, checks.Yield, false},
+		{checks.Absent, nobodys, checks.Undecidable, true},
+		{checks.Unasked, nobodys, checks.Undecidable, true},
+		{checks.Here, nobodys, checks.Yield, false},
+	} {
+		s := situation{states: [2]state{master, test.peer}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Minute, time.Minute}, lineage: sameEqual}
+		f := s.facts(0)
+		f.VIP, f.Peers = test.vip, []checks.Node{s.node(1)}
+		r := checks.Council{Facts: f, Answers: []checks.Answer{named, named, named}}.Resolve(policy)
+		if r.Course != test.course || r.Soon != test.soon {
+			t.Errorf("%+v: %+v", test, r)
+		}
+	}
+}
+
 // Sentinels that refuse to answer are there: their password was changed, and the host that
 // asks with the old one is not cut off.
 func TestResolveRefused(t *testing.T) {
