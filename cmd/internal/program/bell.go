@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
+
+	"redis-vip/cmd/internal/config"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,6 +65,19 @@ func noBell(path string, err error) error {
 		return fmt.Errorf("%s: %w", why, err)
 	}
 }
+
+// capable says whether this process may do itself what the groups need. To change
+// addresses takes a capability; without a VIP it is enough to write down what a deposed
+// master has taken.
+func capable(groups []config.Group) bool {
+	return privileged() || !slices.ContainsFunc(groups, func(g config.Group) bool {
+		return len(g.VIPs) > 0 || !writable(g.StateDir) || !writable(g.RunDir)
+	})
+}
+
+// writable says whether this process may make files in a folder. To ask does no harm in a
+// sandbox that kills for most other questions: see [privileged].
+func writable(folder string) bool { return unix.Access(folder, unix.W_OK|unix.X_OK) == nil }
 
 // privileged says whether this process may change the addresses of the network it is
 // in. Having CAP_NET_ADMIN is not enough for that: in a unit with PrivateUsers= it

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +25,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 )
 
 func reconfigApp() *cli.App {
@@ -81,19 +79,6 @@ func called(c *cli.Context, log zerolog.Logger, event, group string) error {
 	log.Info().Str("event", event).Float64("ms", took).Msgf("%s: rang, and the run has ended (%.1f ms)", event, took)
 	return nil
 }
-
-// capable says whether this process may do itself what the groups need. To change
-// addresses takes a capability; without a VIP it is enough to write down what a deposed
-// master has taken.
-func capable(groups []config.Group) bool {
-	return privileged() || !slices.ContainsFunc(groups, func(g config.Group) bool {
-		return len(g.VIPs) > 0 || !writable(g.StateDir) || !writable(g.RunDir)
-	})
-}
-
-// writable says whether this process may make files in a folder. To ask does no harm in a
-// sandbox that kills for most other questions: see [privileged].
-func writable(folder string) bool { return unix.Access(folder, unix.W_OK|unix.X_OK) == nil }
 
 // bellTimeout is how long the script waits for the run that it rang for. That one
 // goes on by itself; Sentinel's patience ends at 60 s.
