@@ -53,7 +53,11 @@ func main() {
 				return one(world.Draw(all[0], c.Uint64("seed"), only...), c.Bool("timeline"), c.Bool("shrink"))
 			}
 			if c.Bool("brief") {
-				return hunt{Architectures: all, Only: only, First: 1, Runs: c.Uint64("runs"), Name: "fixed", Brief: true}.Run(c.Context)
+				err := known()
+				if err == nil {
+					err = hunt{Architectures: all, Only: only, First: 1, Runs: c.Uint64("runs"), Name: "fixed", Brief: true}.Run(c.Context)
+				}
+				return err
 			}
 			return errors.Join(
 				known(),
