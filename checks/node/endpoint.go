@@ -5,6 +5,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -22,6 +23,7 @@ type Endpoint struct {
 	Username string // ACL user; empty means the default user
 	Password string
 	TLS      *tls.Config // nil without TLS
+	MaxReply int64       // bytes of the answers to what is written at once; 0 means 4 MiB
 }
 
 // String names the endpoint in messages. It holds no secret.
@@ -45,16 +47,18 @@ func (silent) Printf(context.Context, string, ...any) {}
 // context of the call. go-redis's defaults would wait 101 s for an address that
 // drops SYNs, and send HELLO 3 and CLIENT SETINFO, which older servers refuse.
 //
-// No wait is longer than timeout, even if the context of the call allows it.
+// No wait is longer than timeout, even if the context of the call allows it, and no
+// answer takes more memory than [Endpoint].MaxReply, whatever the server sends.
 func (e Endpoint) Client(timeout time.Duration) *redis.Client {
-	network, address := "tcp", e.Addr.String()
-	if e.Socket != "" {
-		network, address = "unix", e.Socket
-	}
 	client := redis.NewClient(&redis.Options{
-		Network:               network,
-		Addr:                  address,
-		Dialer:                e.dial,
+		Addr: e.String(),
+		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := e.Dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return bound(conn, cmp.Or(e.MaxReply, mostReply)), nil
+		},
 		Username:              e.Username,
 		Password:              e.Password,
 		Protocol:              2,
@@ -99,17 +103,20 @@ func (ungreeted) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	return next
 }
 
-// dial is the plain dialer of net, with TLS where it is configured. It has no
-// time-out of its own: the context has one.
-func (e Endpoint) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Dial is the plain dialer of net, with TLS where it is configured. It has no time-out
+// of its own: the context has one. Nothing bounds what is read from the connection.
+func (e Endpoint) Dial(ctx context.Context) (net.Conn, error) {
 	plain := &net.Dialer{KeepAlive: -1}
-	if e.TLS == nil || network == "unix" {
-		return plain.DialContext(ctx, network, address)
+	switch {
+	case e.Socket != "":
+		return plain.DialContext(ctx, "unix", e.Socket)
+	case e.TLS == nil:
+		return plain.DialContext(ctx, "tcp", e.Addr.String())
 	}
 	config := e.TLS
 	if config.ServerName == "" {
 		config = config.Clone()
 		config.ServerName = e.Addr.Addr().String()
 	}
-	return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext(ctx, network, address)
+	return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext(ctx, "tcp", e.Addr.String())
 }

@@ -6,13 +6,21 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// parseInfo fills f from the text of INFO: `name:value` lines, `# Section`
+// What is kept of an INFO at most. A configuration file has the longest name (PATH_MAX).
+const (
+	mostReplicas = 1024
+	longestText  = 4096 // bytes
+)
+
+// parseInfo fills f from an answer to INFO: `name:value` lines, `# Section`
 // headers. Lines it does not know, or cannot read, are passed over: a field that
 // is missing keeps its zero value.
-func (f *Facts) parseInfo(text string) {
-	for line := range strings.Lines(text) {
+func (f *Facts) parseInfo(info string) {
+	for line := range strings.Lines(info) {
 		name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
 		if !found {
 			continue
@@ -21,19 +29,19 @@ func (f *Facts) parseInfo(text string) {
 		case "role":
 			f.Role = parseRole(value)
 		case "run_id":
-			f.RunID = value
+			f.RunID = text(value)
 		case "redis_version":
-			f.Version = value
+			f.Version = text(value)
 		case "uptime_in_seconds":
 			f.Uptime = max(seconds(value), 0)
 		case "server_time_usec":
-			f.Fraction = time.Duration(integer(value)%1_000_000) * time.Microsecond
+			f.Fraction = time.Duration(max(integer(value), 0)%1_000_000) * time.Microsecond
 		case "config_file":
-			f.ConfigFile = value
+			f.ConfigFile = text(value)
 		case "master_replid":
-			f.ReplID = value
+			f.ReplID = text(value)
 		case "master_replid2":
-			f.ReplID2 = value
+			f.ReplID2 = text(value)
 		case "master_repl_offset":
 			f.Offset = integer(value)
 		case "second_repl_offset":
@@ -41,9 +49,9 @@ func (f *Facts) parseInfo(text string) {
 		case "repl_backlog_active":
 			f.Backlog = value == "1"
 		case "master_failover_state":
-			f.Failover = value
+			f.Failover = text(value)
 		case "master_host":
-			f.Upstream.Host = value
+			f.Upstream.Host = text(value)
 		case "master_port":
 			f.Upstream.Port = port(value)
 		case "master_link_status":
@@ -58,13 +66,23 @@ func (f *Facts) parseInfo(text string) {
 			f.Upstream.Offset = integer(value)
 		default:
 			switch {
-			case numbered(name, "slave"):
+			case numbered(name, "slave") && len(f.Downstream) < mostReplicas:
 				f.Downstream = append(f.Downstream, parseDownstream(value))
 			case numbered(name, "db"):
-				f.Keys += integer(pair(value, "keys"))
+				keys := max(integer(pair(value, "keys")), 0)
+				f.Keys = min(f.Keys, math.MaxInt64-keys) + keys
 			}
 		}
 	}
+}
+
+// text is a value that is shown to people: one that a terminal might obey is none.
+func text(value string) string {
+	odd := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+	if len(value) > longestText || strings.ContainsFunc(value, odd) {
+		return ""
+	}
+	return value
 }
 
 func parseRole(s string) Role {
@@ -80,7 +98,7 @@ func parseRole(s string) Role {
 // parseDownstream reads `ip=192.168.0.2,port=6379,state=online,offset=42,lag=0`.
 func parseDownstream(value string) Downstream {
 	d := Downstream{
-		State:  pair(value, "state"),
+		State:  text(pair(value, "state")),
 		Offset: integer(pair(value, "offset")),
 		Lag:    Lag(integer(pair(value, "lag"))),
 	}

@@ -3,7 +3,9 @@ package node
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -22,7 +24,7 @@ func (e Endpoint) Look(ctx context.Context) Facts {
 	}
 	if f.Class == Closed && e.TLS != nil && e.Socket == "" && ctx.Err() == nil {
 		if err := e.hearOut(ctx); err != nil && untrusted(err) {
-			f.Class, f.Problem = Untrusted, err.Error()
+			f.Class, f.Problem = Untrusted, sentence(err)
 		}
 	}
 	f.Took = time.Since(start)
@@ -72,7 +74,7 @@ func read(ctx context.Context, pipe redis.Pipeliner) Facts {
 	}
 	f.Class = Classify(err)
 	if err != nil {
-		f.Problem = err.Error()
+		f.Problem = sentence(err)
 	} else if f.Role == NoRole {
 		f.Class, f.Problem = Garbage, "INFO names no role"
 	}
@@ -87,4 +89,22 @@ func Remaining(ctx context.Context) time.Duration {
 		return 5 * time.Second
 	}
 	return max(time.Until(deadline), time.Millisecond)
+}
+
+// longestSentence is what is kept of an error, in bytes.
+const longestSentence = 250
+
+// sentence is the text of an error, which may hold what a server said, or what stands
+// in its certificate: printable, and not long.
+func sentence(err error) string {
+	printable := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, err.Error())
+	if len(printable) <= longestSentence {
+		return cmp.Or(strings.TrimSpace(printable), "an error without a word")
+	}
+	return strings.ToValidUTF8(printable[:longestSentence], "") + "…"
 }

@@ -24,7 +24,7 @@ func untrusted(err error) bool {
 // certificate. TLS 1.3 lets a client write before the server has looked at it: a server
 // that closes with our request unread sends a reset, which drives its alert away.
 func (e Endpoint) hearOut(ctx context.Context) error {
-	conn, err := e.dial(ctx, "tcp", e.Addr.String())
+	conn, err := e.Dial(ctx)
 	if err != nil {
 		return err
 	}

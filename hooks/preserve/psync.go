@@ -48,12 +48,9 @@ type link struct {
 // connect dials and authenticates. The link ends with the context; and no read or
 // write waits longer than stall.
 func connect(ctx context.Context, e node.Endpoint, stall time.Duration) (*link, error) {
-	client := e.Client(stall)
-	defer client.Close()
-	options := client.Options()
 	dial, cancel := context.WithTimeout(ctx, stall)
 	defer cancel()
-	conn, err := options.Dialer(dial, options.Network, options.Addr)
+	conn, err := e.Dial(dial)
 	if err != nil {
 		return nil, err
 	}
