@@ -1,6 +1,7 @@
 package preserve
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -103,16 +104,28 @@ func (m Meta) fileName() string {
 	return fmt.Sprintf("%s-%.8s-%d-%d.%s", m.When.UTC().Format(nameTime), m.ReplID, m.From, m.To, m.Kind)
 }
 
+// named says whether the file can have its name, and be found by it.
+func (m Meta) named() error {
+	if name := m.fileName(); !fileName().MatchString(name) {
+		return fmt.Errorf("%w: %q would be the name of the file, and is none", ErrGarbage, name)
+	}
+	return nil
+}
+
 func metaOfName(name string) (m Meta, err error) {
 	part := fileName().FindStringSubmatch(name)
 	if part == nil {
 		return m, fmt.Errorf("%s: is not the name of a preserved file: TIME-REPLID-FROM-TO.resp or .rdb", name)
 	}
-	m.When, err = time.Parse(nameTime, part[1])
 	m.ReplID, m.Kind, m.Reason, m.StartDB = part[2], Kind(part[5]), Unknown, noDB
-	m.From, _ = strconv.ParseInt(part[3], 10, 64)
-	m.To, _ = strconv.ParseInt(part[4], 10, 64)
-	return m, err
+	var bad [3]error
+	m.When, bad[0] = time.Parse(nameTime, part[1])
+	m.From, bad[1] = strconv.ParseInt(part[3], 10, 64)
+	m.To, bad[2] = strconv.ParseInt(part[4], 10, 64)
+	if err := errors.Join(bad[:]...); err != nil {
+		return m, fmt.Errorf("%s: is not the name of a preserved file: %w", name, err)
+	}
+	return m, nil
 }
 
 // update changes the sidecar.

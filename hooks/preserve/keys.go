@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ type Key struct {
 	Name string `json:"key"`
 }
 
+// Shown is the name, quoted where it would not print well.
+func (k Key) Shown() string { return word([]byte(k.Name)) }
+
 // Keyer knows which words of a command are keys. It has no table of its own: it
 // asks a server (COMMAND INFO once for each command, and COMMAND GETKEYS where
 // that says that the place of the keys depends on the other words).
@@ -31,6 +35,19 @@ type Keyer struct {
 type keySpec struct {
 	known             bool
 	first, last, step int // first = 0: ask for each command
+}
+
+// places are those of the keys in a command of so many words. The server may have said
+// anything.
+func (s keySpec) places(words int) iter.Seq[int] {
+	last := s.last
+	if last < 0 {
+		last += words
+	}
+	return func(yield func(int) bool) {
+		for i := s.first; i <= min(last, words-1) && yield(i); i += min(max(s.step, 1), words) {
+		}
+	}
 }
 
 var errUnknownCommand = errors.New("the server does not know this command")
@@ -60,11 +77,7 @@ func (k *Keyer) Keys(ctx context.Context, db int, args [][]byte) ([]Key, error) 
 	}
 	var keys []Key
 	if spec.first > 0 {
-		last := spec.last
-		if last < 0 {
-			last += len(args)
-		}
-		for i := spec.first; i <= last && i < len(args); i += max(spec.step, 1) {
+		for i := range spec.places(len(args)) {
 			keys = append(keys, Key{db, string(args[i])})
 		}
 	} else {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"redis-vip/checks/node"
 )
@@ -33,8 +34,16 @@ const (
 // it.
 type serverError string
 
-func (e serverError) Error() string { return string(e) }
+func (e serverError) Error() string { return strings.Map(printable, string(e)) }
 func (serverError) RedisError()     {}
+
+// printable leaves out what a terminal might obey.
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
+}
 
 // link is a connection on which the server takes us for a replica, or will.
 type link struct {

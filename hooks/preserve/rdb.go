@@ -58,7 +58,8 @@ func fullCopy(l *link, w io.Writer, room func(int64) error, progress func(int64)
 	if err != nil {
 		return at, 0, err
 	}
-	if n, _ := fmt.Sscanf(answer, "+FULLRESYNC %40s %d", &at.replid, &at.offset); n != 2 {
+	n, _ := fmt.Sscanf(answer, "+FULLRESYNC %40s %d", &at.replid, &at.offset)
+	if n != 2 || (Meta{ReplID: at.replid, Divergence: Divergence{To: at.offset}, Kind: RDB}).named() != nil {
 		return at, 0, fmt.Errorf("%w: %.40q answers PSYNC", ErrGarbage, answer)
 	}
 	head, err := l.line()

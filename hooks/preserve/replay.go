@@ -126,7 +126,7 @@ func (f File) mayReplay(r Replay) error {
 
 // lock keeps other replays of the file out, until it is closed or the process ends.
 func (f File) lock() (*os.File, error) {
-	file, err := os.Open(f.Path)
+	file, err := openPlain(f.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -154,8 +154,14 @@ type session struct {
 	next   int     // the first unit that is not applied yet
 }
 
+// roomy is the endpoint where values may come back: of DUMP, or of a write such as LPOP.
+func roomy(e node.Endpoint) node.Endpoint {
+	e.MaxReply = maxUnit
+	return e
+}
+
 func (s *session) run(ctx context.Context) error {
-	s.client = s.Target.Client(s.Timeout)
+	s.client = roomy(s.Target).Client(s.Timeout)
 	defer s.client.Close()
 	s.conn = s.client.Conn()
 	defer s.conn.Close()

@@ -15,7 +15,14 @@ const (
 	readBuffer = 64 << 10
 	maxName    = 64      // bytes of a command's name, or of an argument that is looked at
 	maxArgs    = 1 << 24 // no bound of Redis's own (that is 2^31), but of our patience
+	perArg     = 24      // bytes that an argument takes beside its own
 )
+
+// maxUnit is how much memory a command may take, or a transaction: what Redis grants a
+// client for a command (client-query-buffer-limit).
+const maxUnit = 1 << 30
+
+var errTooLong = errors.New("a command, or a transaction, is longer than Redis takes one")
 
 // Reader reads the commands of a replication stream, or of a preserved file, which
 // is the same: arrays of bulk strings, as replicationFeedSlaves (replication.c)
@@ -25,12 +32,13 @@ type Reader struct {
 	in   *bufio.Reader
 	at   int64  // bytes read
 	size int64  // of the whole stream
+	most int64  // bytes of memory for one command
 	raw  []byte // the head of the command at hand, as it was read
 }
 
 // NewReader reads a stream of size bytes, and not one more.
 func NewReader(r io.Reader, size int64) *Reader {
-	return &Reader{in: bufio.NewReaderSize(io.LimitReader(r, size), readBuffer), size: size}
+	return &Reader{in: bufio.NewReaderSize(io.LimitReader(r, size), readBuffer), size: size, most: maxUnit}
 }
 
 // Offset is how many bytes were read.
@@ -110,11 +118,15 @@ func (r *Reader) Read() ([][]byte, error) {
 		return nil, err
 	}
 	var args [][]byte
+	left := r.most
 	for range count {
 		r.raw = r.raw[:0]
 		size, err := r.length('$')
 		if err != nil {
 			return nil, err
+		}
+		if left -= size + perArg; left < 0 {
+			return nil, fmt.Errorf("%w, at byte %d", errTooLong, r.at)
 		}
 		arg, err := r.value(size)
 		if err != nil {

@@ -55,7 +55,7 @@ func (f *File) restore(ctx context.Context, r Replay, report *Report) error {
 		return err
 	}
 	defer source.stop()
-	c := copying{from: source.client(r.Timeout), to: r.Target.Client(r.Timeout), Replay: r, report: report}
+	c := copying{from: roomy(source.Endpoint).Client(r.Timeout), to: roomy(r.Target).Client(r.Timeout), Replay: r, report: report}
 	defer c.from.Close()
 	defer c.to.Close()
 	if !r.DryRun {
@@ -139,8 +139,6 @@ func lastLine(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return lines[len(lines)-1]
 }
-
-func (p *private) client(timeout time.Duration) *redis.Client { return p.Client(timeout) }
 
 func (p *private) stop() {
 	p.cmd.Process.Kill()
@@ -252,7 +250,7 @@ func (c copying) leaveOut(key Key) {
 
 // rdbInfo reads the magic word and the auxiliary fields at the start.
 func (f File) rdbInfo() (info RDBInfo, err error) {
-	file, err := os.Open(f.Path)
+	file, err := openPlain(f.Path)
 	if err != nil {
 		return info, err
 	}
@@ -261,7 +259,7 @@ func (f File) rdbInfo() (info RDBInfo, err error) {
 	if err != nil {
 		return info, err
 	}
-	if n, _ := fmt.Sscanf(string(head[:min(9, len(head))]), "REDIS%04d", &info.Format); n != 1 {
+	if n, _ := fmt.Sscanf(string(head[:min(9, len(head))]), "REDIS%04d", &info.Format); n != 1 || len(head) < 9 {
 		return info, fmt.Errorf("%s: %w", f.Path, errBadRDB)
 	}
 	info.Aux = make(map[string]string)

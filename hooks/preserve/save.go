@@ -96,6 +96,10 @@ func (s Store) Save(ctx context.Context, r Request) (File, error) {
 	if m.Safe() {
 		return File{Meta: m}, nil
 	}
+	probe := m
+	if probe.Kind = Suffix; probe.named() != nil {
+		return File{}, fmt.Errorf("cannot preserve what %s has: %w", r.Name, probe.named())
+	}
 	d, err := s.draft()
 	if err != nil {
 		return File{}, fmt.Errorf("cannot preserve: %w", err)

@@ -66,7 +66,10 @@ func (s *sequel) read(ctx context.Context, p *plan, offset int64) error {
 		if err != nil {
 			return fmt.Errorf("reading what the master wrote since: %w", unexpected(err))
 		}
-		u, complete := s.parts.add(args)
+		u, complete, err := s.parts.add(args)
+		if err != nil {
+			return fmt.Errorf("reading what the master wrote since: %w", err)
+		}
 		if !complete {
 			continue
 		}

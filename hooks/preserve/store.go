@@ -2,10 +2,10 @@ package preserve
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -182,6 +183,9 @@ func (d *draft) discard() {
 // nothing.
 func (d *draft) keep(m Meta) (File, error) {
 	name := m.fileName()
+	if err := m.named(); err != nil {
+		return File{}, err
+	}
 	if err := errors.Join(d.out.Flush(), d.file.Sync()); err != nil {
 		return File{}, err
 	}
@@ -308,19 +312,53 @@ func Open(path string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	text, err := os.ReadFile(path + sidecar)
+	m, err := readSidecar(path + sidecar)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return f, nil
-	case err != nil:
-		return File{}, err
+	case err == nil && m.Kind != f.Kind:
+		err = fmt.Errorf("says that this is of the kind %.10q", m.Kind)
 	}
-	var m Meta
-	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&m); err != nil {
+	if err != nil {
 		return File{}, fmt.Errorf("%s%s: %w: put it aside, and the file is read without", path, sidecar, err)
 	}
 	f.Meta = m
 	return f, nil
+}
+
+// maxSidecar is what is read of a sidecar at most, in bytes: the conflicts of a replay
+// may be many.
+const maxSidecar = 64 << 20
+
+func readSidecar(path string) (m Meta, err error) {
+	file, err := openPlain(path)
+	if err != nil {
+		return m, err
+	}
+	defer file.Close()
+	if err := json.NewDecoder(io.LimitReader(file, maxSidecar)).Decode(&m); err != nil {
+		return m, err
+	}
+	for _, text := range []string{m.Group, m.ReplID, m.Common, m.Node.Addr, m.Winner.Addr, m.Event, m.Why} {
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return m, fmt.Errorf("holds %.40q, which no run writes", text)
+		}
+	}
+	return m, nil
+}
+
+// openPlain opens a file that others may have made: nothing that would keep the reader
+// waiting, such as a pipe.
+func openPlain(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		file.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s: is no plain file", path))
+	}
+	return file, nil
 }
 
 // prune deletes the oldest files that were replayed while there are more than Keep.

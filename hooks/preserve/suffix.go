@@ -16,6 +16,14 @@ var (
 	errNoDatabase = errors.New("it cannot be known in which database the writes were made")
 )
 
+// What is counted one by one. Redis has some 400 commands, and 16 databases unless it
+// is told otherwise.
+const (
+	maxNames     = 1000
+	otherNames   = "others"
+	maxDatabases = 1 << 14
+)
+
 // Counts is what a preserved history holds.
 type Counts struct {
 	Writes       int64            `json:"writes"` // commands, without SELECT, MULTI and EXEC
@@ -142,7 +150,9 @@ func (c *copier) sink(h Head) io.Writer {
 		c.err = fmt.Errorf("%w: SELECT %q", ErrGarbage, h.First)
 		return io.Discard
 	}
-	c.enter()
+	if c.enter(); c.err != nil {
+		return io.Discard
+	}
 	switch h.Name {
 	case "MULTI":
 		c.Transactions++
@@ -151,6 +161,9 @@ func (c *copier) sink(h Head) io.Writer {
 		c.Writes++
 		if c.Commands == nil {
 			c.Commands = make(map[string]int64)
+		}
+		if _, known := c.Commands[h.Name]; !known && len(c.Commands) == maxNames {
+			h.Name = otherNames
 		}
 		c.Commands[h.Name]++
 	}
@@ -170,6 +183,10 @@ func (c *copier) enter() {
 		return
 	}
 	if !slices.Contains(c.Databases, c.db) {
+		if len(c.Databases) == maxDatabases {
+			c.err = fmt.Errorf("%w: writes in more than %d databases", ErrGarbage, maxDatabases)
+			return
+		}
 		c.Databases = append(c.Databases, c.db)
 	}
 	c.written = true

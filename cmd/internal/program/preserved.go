@@ -167,7 +167,7 @@ func showPreserved(c *cli.Context) error {
 	fmt.Fprintf(out, "%8d keys\n", len(summary.Keys))
 	if c.Bool("keys") {
 		for _, k := range summary.Keys {
-			fmt.Fprintf(out, "  db%d  %s  %d writes\n", k.DB, k.Name, k.Writes)
+			fmt.Fprintf(out, "  db%d  %s  %d writes\n", k.DB, k.Shown(), k.Writes)
 		}
 	}
 	return nil
@@ -219,7 +219,7 @@ func printReplay(out io.Writer, r preserve.Report) {
 			fmt.Fprintf(out, "  and %d more: --json shows all\n", len(r.Conflict)-i)
 			break
 		}
-		fmt.Fprintf(out, "  conflict: db%d %s: %s\n", conflict.DB, conflict.Name, conflict.Cause)
+		fmt.Fprintf(out, "  conflict: db%d %s: %s\n", conflict.DB, conflict.Shown(), conflict.Cause)
 	}
 	for _, failed := range r.Failed {
 		fmt.Fprintf(out, "  failed: %s\n", failed)
