@@ -1,10 +1,10 @@
 package hooks
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -13,7 +13,10 @@ import (
 	"slices"
 	"strings"
 
+	"redis-vip/checks/lint/redisconf"
 	"redis-vip/checks/node"
+
+	"golang.org/x/sys/unix"
 )
 
 // persist writes the role into the server's configuration file, and reads that
@@ -75,7 +78,7 @@ func (s Settle) unpin(ctx context.Context, r *Record, master netip.AddrPort) err
 // pinned says whether the file, against an include that says otherwise, makes the
 // server a replica of a node of the group. A file that may not be read does not.
 func (s Settle) pinned(f node.Facts) bool {
-	all, err := replicaOfLines(f.ConfigFile, 0)
+	all, err := replicaOfLines(f.ConfigFile)
 	if err != nil || len(all) == 0 {
 		return false
 	}
@@ -143,11 +146,9 @@ type directive struct {
 	master string // host:port; empty for none, and for `replicaof no one`
 }
 
-const includeDepth = 16 // a file that includes itself ends here
-
 // lastReplicaOf finds the `replicaof` line that counts: the last one.
 func lastReplicaOf(path string) (last directive, err error) {
-	all, err := replicaOfLines(path, 0)
+	all, err := replicaOfLines(path)
 	if err == nil && len(all) > 0 {
 		last = all[len(all)-1]
 	}
@@ -155,40 +156,40 @@ func lastReplicaOf(path string) (last directive, err error) {
 }
 
 // replicaOfLines are all `replicaof` lines in the order in which they count, with
-// included files read where they are named (config.c, loadServerConfigFromString).
-func replicaOfLines(path string, depth int) (all []directive, err error) {
-	if depth > includeDepth {
-		return nil, fmt.Errorf("%s: included more than %d files deep", path, includeDepth)
-	}
-	conf, err := os.Open(path)
+// included files read where they are named.
+func replicaOfLines(path string) (all []directive, err error) {
+	conf, err := redisconf.Read(path, redisconf.Source{Read: readConf, Glob: filepath.Glob})
 	if err != nil {
 		return nil, err
 	}
-	defer conf.Close()
-	lines := bufio.NewScanner(conf)
-	lines.Buffer(nil, 1<<20)
-	for number := 1; lines.Scan(); number++ {
-		words := strings.Fields(lines.Text())
-		if len(words) < 2 {
-			continue
-		}
-		switch strings.ToLower(words[0]) {
-		case "replicaof", "slaveof":
-			found := directive{path, number, ""}
-			if len(words) == 3 && !strings.EqualFold(words[1], "no") {
-				found.master = net.JoinHostPort(strings.Trim(words[1], `"`), strings.Trim(words[2], `"`))
-			}
-			all = append(all, found)
-		case "include":
-			included, _ := filepath.Glob(strings.Trim(words[1], `"`))
-			for _, name := range included {
-				inner, err := replicaOfLines(name, depth+1)
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, inner...)
-			}
+	for _, p := range conf.Problems {
+		switch p.Kind {
+		case redisconf.UnreadableInclude:
+			return nil, fmt.Errorf("%s:%d: include %s: %w", p.File, p.Line, p.Text, fs.ErrPermission)
+		case redisconf.IncludeLoop, redisconf.TooLarge:
+			return nil, fmt.Errorf("%s:%d: cannot be read to its end: it includes %s, which is too large or includes itself", p.File, p.Line, p.Text)
 		}
 	}
-	return all, lines.Err()
+	for _, d := range conf.All("replicaof", "slaveof") {
+		found := directive{d.File, d.Line, ""}
+		if len(d.Args) == 2 && !strings.EqualFold(d.Args[0], "no") {
+			found.master = net.JoinHostPort(d.Args[0], d.Args[1])
+		}
+		all = append(all, found)
+	}
+	return all, nil
+}
+
+// readConf reads a configuration file that the server named. It may have named anything:
+// a pipe would keep us waiting, and a device has no end.
+func readConf(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fmt.Errorf("%s is no plain file", path))
+	}
+	return io.ReadAll(io.LimitReader(file, 2<<20)) // more than redisconf takes
 }

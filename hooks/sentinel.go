@@ -86,11 +86,11 @@ func (s RedisSentinel) Failover(ctx context.Context, group string) error {
 func address(host, port string) (netip.AddrPort, error) {
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("names %q, which is no address: set `sentinel announce-hostnames no`", host)
+		return netip.AddrPort{}, fmt.Errorf("names %.100q, which is no address: set `sentinel announce-hostnames no`", host)
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("names port %q", port)
+		return netip.AddrPort{}, fmt.Errorf("names port %.100q", port)
 	}
 	return netip.AddrPortFrom(addr.Unmap(), uint16(number)), nil
 }

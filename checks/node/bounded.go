@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -31,6 +32,7 @@ type bounded struct {
 	skip   int64    // bytes of a value that are yet to come, with its end
 	length int      // of the line at hand
 	head   [24]byte // its first bytes: no number has more
+	cr     bool     // the last byte of it was a carriage return
 	open   []int64  // elements that are yet to come, of each array that has begun
 }
 
@@ -76,6 +78,10 @@ func (b *bounded) watch(p []byte) error {
 			line = p
 		}
 		p = p[len(line):]
+		if i := bytes.IndexByte(line, '\r'); b.cr && line[0] != '\n' || i >= 0 && i+1 < len(line) && line[i+1] != '\n' {
+			return errors.New("answers with a carriage return in a line: no Redis does")
+		}
+		b.cr = line[len(line)-1] == '\r'
 		printable(line)
 		if b.length < len(b.head) {
 			copy(b.head[b.length:], line)
@@ -101,7 +107,7 @@ func (b *bounded) watch(p []byte) error {
 // begin takes the line that begins an answer, or is one.
 func (b *bounded) begin(line []byte) error {
 	if len(line) == 0 {
-		return fmt.Errorf("answers with an empty line: no Redis does")
+		return errors.New("answers with an empty line: no Redis does")
 	}
 	switch line[0] {
 	case '+', '-', ':':

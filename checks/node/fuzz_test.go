@@ -81,7 +81,7 @@ func info(f Facts) string {
 func FuzzBounded(f *testing.F) {
 	for _, seed := range []string{
 		"+PONG\r\n$3\r\nabc\r\n", "*2\r\n$1\r\na\r\n*1\r\n:1\r\n", "*-1\r\n$-1\r\n*0\r\n", "$9223372036854775807\r\n", "*1\r\n*1\r\n*1\r\n:0\r\n",
-		"-ERR \x1b[2J\r\n", "\r\n", "HTTP/1.1 400\r\n", "$+5\r\nhello\r\n", "*16\r\n" + strings.Repeat(":1\r\n", 17), strings.Repeat("*1\r\n", 17), "$000000000000000000000000000001\r\na\r\n",
+		"-ERR \x1b[2J\r\n", "-ERR a\rb\r\n", "\r\n", "HTTP/1.1 400\r\n", "$+5\r\nhello\r\n", "*16\r\n" + strings.Repeat(":1\r\n", 17), strings.Repeat("*1\r\n", 17), "$000000000000000000000000000001\r\na\r\n",
 	} {
 		f.Add([]byte(seed), 1)
 		f.Add([]byte(seed), 7)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"redis-vip/checks/node"
 
@@ -42,6 +44,12 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 `
 
+// What an answer may say. An owner is an address, and who there, and is shown to people.
+const (
+	maxOwner = 256           // bytes
+	maxLeft  = 1_000_000_000 // ms: a lease lasts seconds
+)
+
 // Bid claims the lease for b.Owner, or only looks.
 func (r Redis) Bid(ctx context.Context, b Bid) (Grant, error) {
 	reply, err := r.eval(ctx, bid, b.Owner, b.From, b.Time.Milliseconds())
@@ -50,14 +58,15 @@ func (r Redis) Bid(ctx context.Context, b Bid) (Grant, error) {
 	}
 	pair, ok := reply.([]any)
 	if !ok || len(pair) != 2 {
-		return Grant{}, fmt.Errorf("witness %s answers with %v", r.Endpoint, reply)
+		return Grant{}, fmt.Errorf("witness %s answers with %.100q", r.Endpoint, fmt.Sprint(reply))
 	}
 	owner, ok := pair[0].(string)
 	left, whole := pair[1].(int64)
-	if !ok || !whole {
-		return Grant{}, fmt.Errorf("witness %s answers with %v", r.Endpoint, reply)
+	odd := func(c rune) bool { return !unicode.IsPrint(c) }
+	if !ok || !whole || len(owner) > maxOwner || strings.ContainsFunc(owner, odd) {
+		return Grant{}, fmt.Errorf("witness %s answers with %.100q", r.Endpoint, fmt.Sprint(reply))
 	}
-	return Grant{owner, time.Duration(left) * time.Millisecond}, nil
+	return Grant{owner, time.Duration(min(max(left, -1), maxLeft)) * time.Millisecond}, nil
 }
 
 // Release deletes the key if owner has it.
