@@ -22,12 +22,15 @@ func newARPProber(_ kernel, ifi *net.Interface, ip netip.Addr) (*prober, error) 
 		return nil, fmt.Errorf("building an ARP probe: %w", err)
 	}
 	frame := ethernet.Frame{Destination: ethernet.Broadcast, Source: ifi.HardwareAddr, EtherType: ethernet.EtherTypeARP, Payload: payload}
-	return newProber(ifi, frame, nil, func(f ethernet.Frame) net.HardwareAddr {
-		// Whoever names itself as the sender, in a request as in a reply.
-		p := new(arp.Packet)
-		if p.UnmarshalBinary(f.Payload) != nil || p.SenderIP != ip {
-			return nil
-		}
-		return p.SenderHardwareAddr
-	})
+	return newProber(ifi, frame, nil, func(f ethernet.Frame) net.HardwareAddr { return sender(f, ip) })
+}
+
+// sender returns who names itself as the sender with ip in a frame, in a request as in a
+// reply, or nil.
+func sender(f ethernet.Frame, ip netip.Addr) net.HardwareAddr {
+	p := new(arp.Packet)
+	if p.UnmarshalBinary(f.Payload) != nil || p.SenderIP != ip || len(p.SenderHardwareAddr) != ethernetAddrLen {
+		return nil
+	}
+	return p.SenderHardwareAddr
 }

@@ -23,7 +23,8 @@ func (s stamp) Get() (at time.Duration, known bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
-	return time.Duration(n), err == nil
+	at = time.Duration(n)
+	return at, err == nil && at >= 0 && at <= clock.Wall{}.Boot() // one that lies ahead would be a lease for years
 }
 
 func (s stamp) Clear() error {

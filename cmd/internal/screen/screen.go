@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -45,8 +46,15 @@ func New(out io.Writer) *Screen {
 	return &Screen{out: out, colour: colour}
 }
 
-// Paint colours text.
+// Paint colours text. What a terminal might obey becomes a question mark: text may come
+// from a server, or out of a file.
 func (s *Screen) Paint(c Colour, text string) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 	if !s.colour || c == Plain || text == "" {
 		return text
 	}
