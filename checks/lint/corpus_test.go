@@ -31,7 +31,7 @@ var places = map[string]string{
 	"sentinel.conf": "/etc/redis/sentinel.conf", "redis-vip.toml": "/etc/redis-vip/redis-vip.toml",
 }
 
-func readCorpus(t *testing.T, path string) corpus {
+func readCorpus(t testing.TB, path string) corpus {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -203,7 +203,7 @@ func found(list []Finding) (texts []string) {
 	return texts
 }
 
-func corpora(t *testing.T) []string {
+func corpora(t testing.TB) []string {
 	t.Helper()
 	list, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(list) < 100 {

@@ -202,6 +202,14 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 		lines := strings.Count(text, "\n") + 1
+		if len(file.Problems) > maxFiles {
+			t.Errorf("%d problems", len(file.Problems))
+		}
+		for _, p := range file.Problems {
+			if p.File == "" || p.Line < 0 || p.Line > lines || p.Kind == 0 {
+				t.Errorf("%+v of %d lines", p, lines)
+			}
+		}
 		file.Walk(func(_ string, s *Statement) {
 			s.Command()
 			if s.Line < 1 || s.Line > lines || len(s.Words) == 0 {

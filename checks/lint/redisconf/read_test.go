@@ -113,6 +113,14 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 		lines := strings.Count(text, "\n") + 1
+		if len(file.Problems) > maxFiles {
+			t.Errorf("%d problems", len(file.Problems))
+		}
+		for _, p := range file.Problems {
+			if p.File == "" || p.Line < 0 || p.Line > lines || p.Kind == 0 {
+				t.Errorf("%+v of %d lines", p, lines)
+			}
+		}
 		for _, d := range file.Directives {
 			if d.Line < 1 || d.Line > lines {
 				t.Errorf("%+v of %d lines", d, lines)

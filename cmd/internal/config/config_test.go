@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // put writes a file that passes the checks of permissions.
@@ -394,8 +396,8 @@ func TestSelfPointsAtTheLine(t *testing.T) {
 	}
 }
 
-// No input may make the reader panic, and every error it gives is one with a
-// remedy or a place.
+// No input may make the reader panic; each error it gives says in which file, on which of
+// its lines, and what is wrong, and can be shown; and what is taken is the same each time.
 func FuzzDecode(f *testing.F) {
 	f.Add(pair)
 	f.Add("[group.a]\nnodes = ['x']\ntls = {ca = 'x'}")
@@ -406,10 +408,36 @@ func FuzzDecode(f *testing.F) {
 		doc := &document{"/redis-vip.toml", []byte(content)}
 		doc.stateDir()
 		doc.locate([]string{"group", "a", "nodes"}, 1)
-		if _, _, err := l.parse(doc, access{lenient: true}); err != nil && asError(err) == nil {
-			t.Errorf("%T: %v", err, err)
+		groups, _, err := l.parse(doc, access{lenient: true})
+		for _, e := range each(err) {
+			at, ok := e.(*Error)
+			if !ok || at.File != doc.path || at.Line < 0 || at.Line > strings.Count(content, "\n")+1 || at.Problem == "" {
+				t.Errorf("%T: %v", e, e)
+				continue
+			}
+			if strings.ContainsFunc(at.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%q", at)
+			}
+		}
+		if again, _, _ := l.parse(doc, access{lenient: true}); !reflect.DeepEqual(groups, again) {
+			t.Errorf("%+v, and then %+v", groups, again)
 		}
 	})
+}
+
+// each is every error of those that were joined.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, each(e)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 func asError(err error) *Error {
