@@ -276,3 +276,16 @@ func TestRedisAgrees(t *testing.T) {
 		}
 	}
 }
+
+func TestAskHostileServers(t *testing.T) {
+	nodetest.Hostile(t, func(t *testing.T, ctx context.Context, e node.Endpoint) {
+		at := func(netip.AddrPort) node.Endpoint { return e }
+		live := Ask(ctx, []Questions{{
+			Group:     Group{Name: "mymaster", Nodes: []netip.AddrPort{e.Addr}, Sentinels: []netip.AddrPort{e.Addr}},
+			Witnesses: []netip.AddrPort{e.Addr}, Server: at, Sentinel: at, Witness: at, Admin: at,
+		}})
+		if len(live.Skipped) == 0 {
+			t.Errorf("%+v", live)
+		}
+	})
+}

@@ -207,10 +207,12 @@ func (s *session) resume(ctx context.Context) error {
 	case strings.HasPrefix(note, "done"):
 		return fmt.Errorf("%s %w, says the key %s of %s", s.file.Name(), ErrReplayed, s.mark.Name, s.Name)
 	}
-	s.next, err = strconv.Atoi(note)
+	if s.next, err = strconv.Atoi(note); err != nil || s.next < 0 {
+		return fmt.Errorf("the key %s of %s says %.40q, which no replay writes: see what did, and delete it", s.mark.Name, s.Name, note)
+	}
 	s.plan.done = s.next
 	s.report.Resumed = int64(s.next)
-	return err
+	return nil
 }
 
 // findConflicts excludes from the plan what a replay must leave alone.

@@ -20,7 +20,7 @@ const (
 	hostileMemory = 64 << 20               // bytes
 )
 
-// hostilities are what no Redis sends. Each is said to the first thing that is asked.
+// hostilities are what no Redis sends.
 var hostilities = map[string]func(net.Conn){
 	"a value of 2 GB":             says("$2147483647\r\nx"),
 	"a value of 8 EB":             says("$9223372036854775807\r\nx"),
@@ -60,19 +60,11 @@ var hostilities = map[string]func(net.Conn){
 
 func bulk(text string) string { return "$" + strconv.Itoa(len(text)) + "\r\n" + text + "\r\n" }
 
-// heard waits for the first bytes of a question.
-func heard(conn net.Conn) bool {
-	_, err := conn.Read(make([]byte, 4096))
-	return err == nil
-}
-
 // says answers once, and then hears out the other side.
 func says(text string) func(net.Conn) {
 	return func(conn net.Conn) {
-		if heard(conn) {
-			io.WriteString(conn, text)
-			io.Copy(io.Discard, conn)
-		}
+		io.WriteString(conn, text)
+		io.Copy(io.Discard, conn)
 	}
 }
 
@@ -80,9 +72,6 @@ func says(text string) func(net.Conn) {
 func forever(head, text string) func(net.Conn) {
 	text = strings.Repeat(text, max(1, (64<<10)/len(text)))
 	return func(conn net.Conn) {
-		if !heard(conn) {
-			return
-		}
 		_, err := io.WriteString(conn, head)
 		for err == nil {
 			_, err = io.WriteString(conn, text)
@@ -107,9 +96,30 @@ func slowly(text string) func(net.Conn) {
 // where that takes longer than the context allows, or more than 64 MB of memory.
 func Hostile(t *testing.T, ask func(*testing.T, context.Context, node.Endpoint)) {
 	t.Helper()
+	HostileAfter(t, func(string) (string, bool) { return "", false }, ask)
+}
+
+// HostileAfter is Hostile with servers that are honest at first: to a question that
+// begins like this one, honest is the reply, and whether the server stays so.
+func HostileAfter(t *testing.T, honest func(question string) (reply string, stay bool), ask func(*testing.T, context.Context, node.Endpoint)) {
+	t.Helper()
 	for name, serve := range hostilities {
 		t.Run(name, func(t *testing.T) {
-			e := node.Endpoint{Addr: Fake(t, serve)}
+			e := node.Endpoint{Addr: Fake(t, func(conn net.Conn) {
+				question := make([]byte, 4096)
+				for {
+					n, err := conn.Read(question)
+					if err != nil {
+						return
+					}
+					reply, stay := honest(string(question[:n]))
+					io.WriteString(conn, reply)
+					if !stay {
+						serve(conn)
+						return
+					}
+				}
+			})}
 			Bounded(t, func(ctx context.Context) { ask(t, ctx, e) })
 		})
 	}
