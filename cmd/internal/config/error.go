@@ -3,6 +3,7 @@ package config
 import (
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Error is one mistake of the operator's, in the form
@@ -35,5 +36,10 @@ func (e *Error) Error() string {
 	if e.Remedy != "" {
 		b.WriteString(": " + e.Remedy)
 	}
-	return b.String()
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) { // a terminal might obey what a file holds
+			return '?'
+		}
+		return r
+	}, b.String())
 }
