@@ -12,8 +12,9 @@ BUILD      := CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs \
 
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: demo test sim sim-long sim-mutations booted packages test-packages lint build bench clean install-tools
+.PHONY: demo test fuzz vulns sim sim-long sim-mutations booted packages test-packages lint build bench clean install-tools
 
 demo: build install-tools ## a real failover, as it happens
 	$(SUDO) bin/lab demo
@@ -27,6 +28,14 @@ install-tools: build ## what the lab needs of Debian's packages, without startin
 
 test: lint build install-tools sim ## everything: units, real servers, the lab
 	$(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -timeout 15m -p 1 -parallel 6 ./...
+
+FUZZTIME   ?= 10m
+
+fuzz: ## each reader of what others write, with inputs that nobody thought of, for FUZZTIME each
+	@.ci/fuzz $(FUZZTIME)
+
+vulns: ## the known vulnerabilities that our code can reach; GOVULNDB names another database than Go's
+	$(GO) run $(GOVULNCHECK) $(if $(GOVULNDB),-db $(GOVULNDB)) ./...
 
 sim: ## the rules in a world of virtual time, in 20,000 orders of events and 4,000 that nobody has seen
 	$(GO) run ./examples/sim --runs 20000 --fresh 4000
@@ -50,9 +59,10 @@ test-packages: build ## the packages: built twice, linted, installed on hosts th
 
 lint:
 	@out=$$($(GO) run $(GOFUMPT) -l .) && [ -z "$$out" ] || { echo "gofumpt would change: $$out"; exit 1; }
+	$(GO) mod verify
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/lab/bench/check.sh packaging/build packaging/scripts/* packaging/completions/redis-vip.bash; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/fuzz examples/lab/bench/check.sh packaging/build packaging/scripts/* packaging/completions/redis-vip.bash; fi
 
 bench: build install-tools ## what the programs cost, beside what people use in their place
 	@mkdir -p bin/bench

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"debug/buildinfo"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -143,7 +144,7 @@ func TestDebContent(t *testing.T) {
 // sources are the files of the tree that both packages have, by where they go.
 func sources(t *testing.T, more ...string) []string {
 	t.Helper()
-	list := append(more, "/usr/share/doc/redis-vip/README.md", "/usr/share/doc/redis-vip/copyright",
+	list := append(more, "/usr/share/doc/redis-vip/README.md", "/usr/share/doc/redis-vip/copyright", "/usr/share/doc/redis-vip/sbom.cdx.json",
 		"/usr/share/bash-completion/completions/redis-vip", "/usr/share/fish/vendor_completions.d/redis-vip.fish")
 	for pattern, to := range map[string]string{
 		"systemd/*": "/usr/lib/systemd/system/", "sysusers.d/*": "/usr/lib/sysusers.d/", "tmpfiles.d/*": "/usr/lib/tmpfiles.d/",
@@ -206,4 +207,55 @@ func TestCopyrightNamesAllModules(t *testing.T) {
 		named = append(named, string(found[1]))
 	}
 	same(t, named, in)
+}
+
+// Both packages have a bill of materials: that of the program in them, with just what the
+// program itself says to be in it.
+func TestBillOfMaterials(t *testing.T) {
+	require(t, "rpm2cpio", "cpio")
+	for format, unpack := range map[string]func(root string){
+		"deb": func(root string) { command(t, "dpkg-deb", "--extract", deb(t, packages), root) },
+		"rpm": func(root string) {
+			command(t, "sh", "-c", `cd "$1" && rpm2cpio "$2" | cpio --quiet -id --no-absolute-filenames`, "sh", root, rpm(t, packages))
+		},
+	} {
+		root := t.TempDir()
+		unpack(root)
+		text, err := os.ReadFile(root + "/usr/share/doc/redis-vip/sbom.cdx.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bom struct {
+			Format   string `json:"bomFormat"`
+			Metadata struct {
+				Component struct {
+					Version string
+					Hashes  []struct{ Content string }
+				}
+			}
+			Components []struct{ Name, Version string }
+		}
+		if err := json.Unmarshal(text, &bom); err != nil {
+			t.Fatal(err)
+		}
+		program := root + map[string]string{"deb": "/usr/lib/redis-vip/redis-vip", "rpm": "/usr/libexec/keepalived/redis-vip"}[format]
+		info, err := buildinfo.ReadFile(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"std " + strings.TrimPrefix(info.GoVersion, "go")}
+		for _, module := range info.Deps {
+			want = append(want, module.Path+" "+module.Version)
+		}
+		var got []string
+		for _, c := range bom.Components {
+			got = append(got, c.Name+" "+c.Version)
+		}
+		same(t, got, want)
+		sum, _, _ := strings.Cut(command(t, "sha256sum", program), " ")
+		own := bom.Metadata.Component
+		if bom.Format != "CycloneDX" || own.Version != versionOf(t, packages) || len(own.Hashes) != 1 || own.Hashes[0].Content != sum {
+			t.Errorf("%s: %+v, and the program has %s", format, own, sum)
+		}
+	}
 }

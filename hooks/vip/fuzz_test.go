@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/mdlayher/arp"
 	"github.com/mdlayher/ethernet"
@@ -74,6 +75,7 @@ func FuzzNDP(f *testing.F) {
 		nil,
 		{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: theirMAC}},
 		{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: ourMAC}},
+		{&ndp.DNSSearchList{Lifetime: time.Hour, DomainNames: []string{"xn--mnchen-3ya.example", "example.com"}}}, // decoded by golang.org/x/net/idna
 		{&ndp.MTU{MTU: 1500}, &ndp.LinkLayerAddress{Direction: ndp.Source, Addr: ourMAC}},
 	} {
 		message, err := ndp.MarshalMessageChecksum(&ndp.NeighborAdvertisement{Override: true, TargetAddress: ip, Options: options}, ip, allNodes)
