@@ -41,6 +41,7 @@ var hostilities = map[string]func(net.Conn){
 	"an error of 2 GB":            says("!2147483647\r\nx"),
 	"a line without end":          forever("+", strings.Repeat("x", 4096)),
 	"an error without end":        forever("-ERR ", strings.Repeat("x", 4096)),
+	"a long error":                says("-ERR " + strings.Repeat("x", 1<<20) + "\r\n"),
 	"a number without end":        forever(":", "1"),
 	"a length without end":        forever("$", "1"),
 	"statuses for ever":           forever("", "+PONG\r\n"),
