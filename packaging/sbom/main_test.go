@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -110,7 +109,11 @@ func modules(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := map[string]string{"go/std": runtime.GOROOT()}
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]string{"go/std": strings.TrimSpace(string(root))}
 	for line := range strings.Lines(string(out)) {
 		if path, folder, found := strings.Cut(strings.TrimSpace(line), " "); found && path != "redis-vip" {
 			list[path] = folder
