@@ -254,7 +254,7 @@ func (s Settle) save(ctx context.Context, r *Record, from Server, winner checks.
 	case ctx.Err() != nil:
 		return errSuperseded
 	case node.Classify(err) == node.NoPerm:
-		return fmt.Errorf("may not preserve what %s lacks of %s; it takes no writes until that is mended: grant the ACL user +psync +sync +replconf: %w",
+		return fmt.Errorf("may not preserve what %s lacks of %s; it takes no writes until that is mended: grant the ACL user +psync +replconf: %w",
 			winner.Addr, from.Addr(), err)
 	default:
 		s.Clock.Sleep(ctx, saveRetry) // a full disk does not empty itself in milliseconds

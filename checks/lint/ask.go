@@ -29,49 +29,6 @@ type Questions struct {
 	Probe func(context.Context, netip.Prefix) (who string, err error)
 }
 
-// Command is one command that the programs send, and the ACL right that it needs.
-type Command struct {
-	Words []string
-	Right string // as in ACL SETUSER
-}
-
-func (c Command) String() string { return strings.NewReplacer("+", "", "|", " ").Replace(c.Right) }
-
-// What the programs send to a node, to a Sentinel, and to a witness. HELLO and AUTH need
-// no right.
-var (
-	nodeCommands = []Command{
-		{[]string{"PING"}, "+ping"},
-		{[]string{"INFO", "replication"}, "+info"},
-		{[]string{"REPLICAOF", "NO", "ONE"}, "+replicaof"},
-		{[]string{"CONFIG", "REWRITE"}, "+config|rewrite"},
-		{[]string{"FAILOVER", "ABORT"}, "+failover"},
-		{[]string{"REPLCONF", "ack", "0"}, "+replconf"},
-		{[]string{"PSYNC", "?", "-1"}, "+psync"},
-		{[]string{"CLIENT", "PAUSE", "1000", "WRITE"}, "+client|pause"},
-		{[]string{"CLIENT", "UNPAUSE"}, "+client|unpause"},
-		{[]string{"CLIENT", "KILL", "TYPE", "normal"}, "+client|kill"},
-	}
-	sentinelCommands = []Command{
-		{[]string{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"}, "+sentinel|get-master-addr-by-name"},
-		{[]string{"SENTINEL", "MASTER", "mymaster"}, "+sentinel|master"},
-		{[]string{"SENTINEL", "SENTINELS", "mymaster"}, "+sentinel|sentinels"},
-		{[]string{"SENTINEL", "MYID"}, "+sentinel|myid"},
-		{[]string{"SENTINEL", "FAILOVER", "mymaster"}, "+sentinel|failover"},
-	}
-	witnessCommands = []Command{
-		{[]string{"EVAL", "return 0", "0"}, "+eval"},
-		{[]string{"GET", leaseKey}, "+get"},
-		{[]string{"SET", leaseKey, "a"}, "+set"},
-		{[]string{"DEL", leaseKey}, "+del"},
-		{[]string{"PTTL", leaseKey}, "+pttl"},
-		{[]string{"INFO", "server"}, "+info"},
-	}
-)
-
-// leaseKey is one that a lease may have (hooks/lease).
-const leaseKey = "redis-vip:lease:mymaster"
-
 // Ask looks at the running system. It only reads, asks everybody at once, and always
 // returns: the context bounds it. What cannot be looked at is said in Skipped.
 func Ask(ctx context.Context, groups []Questions) *Live {
@@ -152,11 +109,15 @@ func (a *asking) sentinel(ctx context.Context, q Questions, addr netip.AddrPort)
 	client := q.Sentinel(addr).Client(node.Remaining(ctx))
 	defer client.Close()
 	others, err := client.Do(ctx, "SENTINEL", "SENTINELS", q.Group.Name).Slice()
-	if err != nil {
+	switch {
+	case err == nil:
+		a.note(func(l *Live) { l.Sentinels[q.Group.Name] = max(l.Sentinels[q.Group.Name], len(others)+1) })
+	case node.Classify(err) == node.NoPerm:
+		a.skip("the other Sentinels: %s: %v", addr, err)
+	default:
 		a.skip("the Sentinel %s: %v", addr, err)
 		return
 	}
-	a.note(func(l *Live) { l.Sentinels[q.Group.Name] = max(l.Sentinels[q.Group.Name], len(others)+1) })
 	a.rights(ctx, q, addr, OnSentinel)
 }
 
@@ -185,11 +146,11 @@ func (a *asking) rights(ctx context.Context, q Questions, addr netip.AddrPort, o
 func (q Questions) endpoint(addr netip.AddrPort, on Kind) (node.Endpoint, []Command) {
 	switch on {
 	case OnSentinel:
-		return q.Sentinel(addr), sentinelCommands
+		return q.Sentinel(addr), Accounts[ProgramsOnSentinel].Commands
 	case OnWitness:
-		return q.Witness(addr), witnessCommands
+		return q.Witness(addr), Accounts[ProgramsOnWitness].Commands
 	default:
-		return q.Server(addr), nodeCommands
+		return q.Server(addr), Accounts[Programs].Commands
 	}
 }
 

@@ -51,37 +51,41 @@ func login(addr netip.AddrPort, user string) node.Endpoint {
 	return e
 }
 
-// all is what the README grants.
-const all = "+ping +info +replicaof +config|rewrite +failover +replconf +psync +client|pause +client|unpause +client|kill"
+// all is what the programs need on a node.
+var all = strings.Join(Accounts[Programs].Rules(), " ")
 
+// Of what is too little, just that is found.
 func TestRights(t *testing.T) {
-	for _, tt := range []struct {
-		name, grants string
-		lacks        string
-	}{
-		{"all", all, ""},
-		{"no rewrite", strings.Replace(all, "+config|rewrite", "", 1), "config rewrite"},
-		{"no kill, no psync", strings.NewReplacer("+client|kill", "", "+psync", "").Replace(all), "psync, client kill"},
-		{"may ask itself", all + " -failover +acl|dryrun", "failover"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			server := nodetest.Redis(t, "user ha on >secret resetchannels -@all "+tt.grants)
-			rules, live, findings := asked(t, "ha", "", server)
-			switch {
-			case len(live.Skipped) > 0:
-				t.Error(live.Skipped)
-			case tt.lacks == "" && len(rules) > 0:
-				t.Errorf("%+v", findings)
-			case tt.lacks != "" && (!slices.Equal(rules, []string{"acl-rights"}) || !strings.Contains(findings[0].Message, "may not run "+tt.lacks+" on")):
-				t.Errorf("%+v", findings)
-			}
-		})
+	server := nodetest.Redis(t, "user ha on >secret resetchannels "+all)
+	if rules, live, findings := asked(t, "ha", "", server); len(rules)+len(live.Skipped) > 0 {
+		t.Errorf("with all rights: %+v %v", findings, live.Skipped)
+	}
+	for _, lacks := range Accounts[Programs].Commands {
+		server.Do("ACL", "SETUSER", "ha", "-"+lacks.Right[1:])
+		rules, live, findings := asked(t, "ha", "", server)
+		if len(live.Skipped) > 0 {
+			t.Error(live.Skipped)
+		}
+		// Without PING and INFO it is a node that refuses us.
+		refuses := slices.Equal(rules, []string{"node-refuses"}) && slices.Contains([]string{"+ping", "+info"}, lacks.Right)
+		if !refuses && (!slices.Equal(rules, []string{"acl-rights"}) || !strings.Contains(findings[0].Message, "may not run "+lacks.String()+" on")) {
+			t.Errorf("without %s: %+v", lacks.Right, findings)
+		}
+		server.Do("ACL", "SETUSER", "ha", lacks.Right)
+	}
+	server.Do("ACL", "SETUSER", "ha", "-client|kill", "-psync")
+	if _, _, findings := asked(t, "ha", "", server); len(findings) != 1 || !strings.Contains(findings[0].Message, "may not run psync, client kill on") {
+		t.Errorf("without two: %+v", findings)
+	}
+	server.Do("ACL", "SETUSER", "ha", "+client|kill", "+psync", "-failover", "+acl|dryrun")
+	if _, _, findings := asked(t, "ha", "", server); len(findings) != 1 || !strings.Contains(findings[0].Message, "may not run failover on") {
+		t.Errorf("asked by itself: %+v", findings)
 	}
 }
 
 // What nobody may ask is said, and is no finding.
 func TestRightsThatNobodyMayAsk(t *testing.T) {
-	server := nodetest.Redis(t, "user default on >other +@all ~* &*", "user ha on >secret resetchannels -@all "+all)
+	server := nodetest.Redis(t, "user default on >other +@all ~* &*", "user ha on >secret resetchannels "+all)
 	rules, live, _ := asked(t, "ha", "", server)
 	if len(rules) > 0 || len(live.Skipped) != 1 || !strings.Contains(live.Skipped[0], "ACL DRYRUN") {
 		t.Errorf("%v, %v", rules, live.Skipped)
@@ -90,7 +94,7 @@ func TestRightsThatNobodyMayAsk(t *testing.T) {
 
 // What is asked about is what the programs send.
 func TestCommandsAreRights(t *testing.T) {
-	for _, commands := range [][]Command{nodeCommands, sentinelCommands} {
+	for _, commands := range [][]Command{Accounts[Programs].Commands, Accounts[ProgramsOnSentinel].Commands} {
 		for _, c := range commands {
 			words := strings.Fields(c.String())
 			for i, w := range words {
@@ -197,33 +201,48 @@ func TestAskIsBounded(t *testing.T) {
 func TestSentinels(t *testing.T) {
 	master := nodetest.Redis(t)
 	sentinel := nodetest.Sentinel(t, fmt.Sprintf("sentinel monitor mymaster 127.0.0.1 %d 2", master.Addr.Port()))
-	sentinel.Do("ACL", "SETUSER", "ha", "on", ">secret", "+sentinel|master", "+sentinel|sentinels", "+sentinel|get-master-addr-by-name", "+sentinel|myid", "+acl|dryrun")
 	g := Group{Name: "mymaster", Nodes: []netip.AddrPort{master.Addr}, Sentinels: []netip.AddrPort{sentinel.Addr}}
-	ctx, cancel := context.WithTimeout(t.Context(), nodetest.Bound)
-	defer cancel()
-	live := Ask(ctx, []Questions{{
+	missed(t, sentinel, "sentinel-acl-rights", ProgramsOnSentinel, Questions{
 		Group:    g,
 		Server:   func(addr netip.AddrPort) node.Endpoint { return login(addr, "") },
 		Sentinel: func(addr netip.AddrPort) node.Endpoint { return login(addr, "ha") },
-	}})
-	findings := Check(&Host{Groups: []Group{g}, Live: live})
-	if len(findings) != 1 || findings[0].Rule != "sentinel-acl-rights" || !strings.Contains(findings[0].Message, "sentinel failover") || live.Sentinels["mymaster"] != 1 {
-		t.Errorf("%+v %+v", findings, live)
-	}
+	})
 }
 
 func TestWitness(t *testing.T) {
-	witness := nodetest.Redis(t, "user ha on >secret ~redis-vip:lease:* -@all +eval +get +set +pttl +info +acl|dryrun")
-	g := Group{Name: "mymaster"}
-	ctx, cancel := context.WithTimeout(t.Context(), nodetest.Bound)
-	defer cancel()
-	live := Ask(ctx, []Questions{{
-		Group: g, Witnesses: []netip.AddrPort{witness.Addr},
+	witness := nodetest.Redis(t)
+	missed(t, witness, "witness-acl-rights", ProgramsOnWitness, Questions{
+		Group: Group{Name: "mymaster"}, Witnesses: []netip.AddrPort{witness.Addr},
 		Witness: func(addr netip.AddrPort) node.Endpoint { return login(addr, "ha") },
-	}})
-	findings := Check(&Host{Groups: []Group{g}, Live: live})
-	if len(findings) != 1 || findings[0].Rule != "witness-acl-rights" || !strings.Contains(findings[0].Message, "may not run del on") {
-		t.Errorf("%+v %+v", findings, live)
+	})
+}
+
+// missed takes each right from the account in turn: just that is found, by a user that may
+// ask.
+func missed(t *testing.T, server *nodetest.Server, rule string, owner Owner, q Questions) {
+	t.Helper()
+	look := func() ([]Finding, *Live) {
+		ctx, cancel := context.WithTimeout(t.Context(), nodetest.Bound)
+		defer cancel()
+		h := &Host{Groups: []Group{q.Group}, Live: Ask(ctx, []Questions{q})}
+		return Check(h), h.Live
+	}
+	account := Accounts[owner]
+	words := []any{"ACL", "SETUSER", "ha", "on", ">secret", "resetchannels"}
+	for _, rule := range append(account.Rules(), "+acl|dryrun") {
+		words = append(words, rule)
+	}
+	server.Do(words...)
+	if findings, live := look(); len(findings)+len(live.Skipped) > 0 {
+		t.Errorf("with all rights: %+v %v", findings, live.Skipped)
+	}
+	for _, lacks := range account.Commands {
+		server.Do("ACL", "SETUSER", "ha", "-"+lacks.Right[1:])
+		findings, live := look()
+		if len(findings) != 1 || findings[0].Rule != rule || !strings.Contains(findings[0].Message, "may not run "+lacks.String()+" on") {
+			t.Errorf("without %s: %+v %v", lacks.Right, findings, live.Skipped)
+		}
+		server.Do("ACL", "SETUSER", "ha", lacks.Right)
 	}
 }
 

@@ -84,16 +84,6 @@ type Denied struct {
 	Command     Command
 }
 
-// Kind is what a server is to its group.
-type Kind uint8
-
-// The kinds of servers that the programs log in to.
-const (
-	OnNode Kind = iota
-	OnSentinel
-	OnWitness
-)
-
 // denied is the rule of commands that are refused.
 func denied(on Kind, key string) func(*Host) []hit {
 	return func(h *Host) (hits []hit) {

@@ -12,6 +12,7 @@ import (
 
 	"redis-vip/checks"
 	"redis-vip/checks/clock"
+	"redis-vip/checks/lint"
 	"redis-vip/checks/node/nodetest"
 	"redis-vip/hooks/lease"
 )
@@ -197,7 +198,7 @@ func TestReplicaIsNoWitness(t *testing.T) {
 
 func TestRights(t *testing.T) {
 	t.Parallel()
-	w := nodetest.Redis(t, "user ha on >secret resetkeys ~redis-vip:lease:* resetchannels -@all +eval +get +set +del +pttl +info")
+	w := nodetest.Redis(t, "user ha on >secret resetchannels "+strings.Join(lint.Accounts[lint.ProgramsOnWitness].Rules(), " "))
 	l := holder(a, w)
 	witness := l.Witnesses[0].(lease.Redis)
 	witness.Username, witness.Password = "ha", "secret"

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"redis-vip/checks/lint"
 	"redis-vip/checks/node"
 	"redis-vip/checks/node/nodetest"
 	"redis-vip/hooks/preserve"
@@ -258,8 +259,7 @@ func TestSaveAllData(t *testing.T) {
 
 // The grants are those that the documentation tells an operator to give.
 func TestSaveAsLeastPrivilegedUser(t *testing.T) {
-	const grant = "user ha-backup on >secret -@all +ping +info +role +replicaof +failover +config|rewrite " +
-		"+client|kill +client|pause +client|unpause +psync +sync +replconf"
+	grant := "user ha on >secret resetchannels " + strings.Join(lint.Accounts[lint.Programs].Rules(), " ")
 	for name, after := range map[string]func(*testing.T, *nodetest.Server){
 		"suffix": func(t *testing.T, s *nodetest.Server) { later(t, s) },
 		"rdb": func(t *testing.T, s *nodetest.Server) {
@@ -271,7 +271,7 @@ func TestSaveAsLeastPrivilegedUser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := split(t, base, after, grant)
 			r := p.request()
-			r.Node.Username, r.Node.Password = "ha-backup", "secret"
+			r.Node.Username, r.Node.Password = "ha", "secret"
 			f, err := p.store.Save(soon(t), r)
 			if err != nil || string(f.Kind) == "" {
 				t.Errorf("%+v, %v", f, err)

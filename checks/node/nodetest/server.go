@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -190,16 +191,27 @@ func (s *Server) Follow(master *Server) {
 	})
 }
 
-// FreePort is a port of 127.0.0.1 on which nothing listens.
+// FreePort is a port of 127.0.0.1 on which nothing listens. It is none that this process
+// was given before, and none of those that the kernel gives to connections: tests run
+// side by side, and it is to be free still when the server starts.
 func FreePort(t testing.TB) netip.AddrPort {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, count = 10_000, 20_000 // net.ipv4.ip_local_port_range begins at 32768
+	for range count {
+		port := first + (uint32(os.Getpid())*97+given.Add(1))%count
+		listener, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err != nil {
+			continue
+		}
+		listener.Close()
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 	}
-	defer listener.Close()
-	return netip.MustParseAddrPort(listener.Addr().String())
+	t.Fatal("no port is free")
+	return netip.AddrPort{}
 }
+
+// given counts the ports that were.
+var given atomic.Uint32
 
 // Eventually waits until condition is nil, and fails the test after [Bound].
 func Eventually(t testing.TB, what string, condition func() error) {
