@@ -53,9 +53,9 @@ booted: build ## the tests on booted Debian hosts, with the stock units
 packages: ## deb and rpm, amd64 and arm64, in dist/
 	@packaging/build
 
-test-packages: build ## the packages: built twice, linted, installed on hosts that boot
+test-packages: build ## the packages: built twice, linted, installed on hosts that boot; the procedures
 	@$(SUDO) bin/lab install --booted --packages
-	REDIS_VIP_PACKAGES=1 $(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -count=1 -timeout 10m ./packaging/
+	REDIS_VIP_PACKAGES=1 $(GO) test $(if $(SUDO),-exec '$(SUDO) -E',) -count=1 -timeout 15m ./packaging/
 
 lint:
 	@out=$$($(GO) run $(GOFUMPT) -l .) && [ -z "$$out" ] || { echo "gofumpt would change: $$out"; exit 1; }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,9 +22,17 @@ import (
 // with keepalived, Redis and Sentinel as Debian ships them, and a client.
 type hosts struct {
 	*booted.Lab
+	Booted []*booted.Host // those that serve, or are to
+	spare  []*booted.Host // those that nothing is on yet
+
 	t     *testing.T
 	ctx   context.Context
 	redis map[*booted.Host]*redis.Client
+	books int // opened
+
+	fresh  int          // which of Booted is a new machine in the place of a dead one
+	absent *booted.Host // that one, as long as nothing is on it
+	taken  int          // acknowledged writes that a dead host may have taken along
 }
 
 var vip = netip.MustParseAddr("192.168.0.4")
@@ -31,20 +40,20 @@ var vip = netip.MustParseAddr("192.168.0.4")
 func newHosts(t *testing.T, count int) *hosts {
 	t.Helper()
 	require(t, "debootstrap", "systemd-nspawn", "journalctl")
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	t.Cleanup(cancel)
 	plan := func(name, address string) netlab.Plan {
 		return netlab.Plan{Name: name, Addresses: []netip.Prefix{netip.MustParsePrefix(address)}}
 	}
 	var plans []netlab.Plan
-	for n := range count {
-		plans = append(plans, plan(fmt.Sprintf("redis%d", n+1), fmt.Sprintf("192.168.0.%d/24", n+1)))
+	for _, n := range []int{1, 2, 3, 5, 6}[:count] { // 4 is the VIP
+		plans = append(plans, plan(fmt.Sprintf("redis%d", n), fmt.Sprintf("192.168.0.%d/24", n)))
 	}
 	lab, err := booted.New(ctx, plans, plan("client", "192.168.0.100/24"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &hosts{Lab: lab, t: t, ctx: ctx, redis: map[*booted.Host]*redis.Client{}}
+	p := &hosts{Lab: lab, Booted: slices.Clone(lab.Booted), t: t, ctx: ctx, redis: map[*booted.Host]*redis.Client{}}
 	for _, h := range lab.Booted {
 		// The "y" of whoever reads the README.
 		p.check(h.WriteFile(ctx, netlab.File{Path: "/etc/apt/apt.conf.d/yes", Content: []byte("APT::Get::Assume-Yes \"true\";\n"), Mode: 0o644}))
@@ -95,6 +104,9 @@ func (p *hosts) sh(h *booted.Host, script string) string {
 // others are its replicas.
 func (p *hosts) whole(active *booted.Host) error {
 	for _, h := range p.Booted {
+		if h == p.absent {
+			continue
+		}
 		holds, err := h.Holds(vip)
 		if err != nil {
 			return err
@@ -118,7 +130,10 @@ func (p *hosts) whole(active *booted.Host) error {
 
 func (p *hosts) ledger() *ledger.Ledger {
 	p.t.Helper()
-	book := ledger.Open(ledger.Config{Address: vip.String() + ":6379", Dial: p.Lab.Host("client").DialContext})
+	p.books++ // its keys are its own, or it would find those of the one before
+	book := ledger.Open(ledger.Config{
+		Name: fmt.Sprintf("w%d", p.books), Address: vip.String() + ":6379", Dial: p.Lab.Host("client").DialContext,
+	})
 	p.t.Cleanup(book.Stop)
 	p.check(book.WaitAcknowledged(p.ctx, 1000))
 	return book

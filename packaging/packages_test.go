@@ -148,7 +148,7 @@ func sources(t *testing.T, more ...string) []string {
 		"/usr/share/bash-completion/completions/redis-vip", "/usr/share/fish/vendor_completions.d/redis-vip.fish")
 	for pattern, to := range map[string]string{
 		"systemd/*": "/usr/lib/systemd/system/", "sysusers.d/*": "/usr/lib/sysusers.d/", "tmpfiles.d/*": "/usr/lib/tmpfiles.d/",
-		"man/*.5": "/usr/share/man/man5/", "man/*.8": "/usr/share/man/man8/",
+		"man/*.5": "/usr/share/man/man5/", "man/*.7": "/usr/share/man/man7/", "man/*.8": "/usr/share/man/man8/",
 		"../examples/*.md": "/usr/share/doc/redis-vip/examples/", "../examples/*/*": "/usr/share/doc/redis-vip/examples/",
 	} {
 		found, err := filepath.Glob(pattern)

@@ -33,7 +33,11 @@ func TestManPagesAreClean(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, section := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXAMPLES", "SEE ALSO"} {
+		sections := []string{"NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXAMPLES", "SEE ALSO"}
+		if strings.HasSuffix(page, ".7") { // of no program and no file
+			sections = []string{"NAME", "DESCRIPTION", "SEE ALSO"}
+		}
+		for _, section := range sections {
 			if !strings.Contains(string(text), "\n.Sh "+section+"\n") {
 				t.Errorf("%s lacks %s", page, section)
 			}
