@@ -25,6 +25,7 @@ const (
 type promotion struct {
 	Settle
 	old      Server // the master that waits for us, if any
+	judged   string // the process that may be promoted
 	bids     int    // for the lease
 	unpaused bool
 	promoted bool
@@ -61,6 +62,7 @@ func (p *promotion) mayPromote(ctx context.Context, r *Record) error {
 	if !verdict.Reason.MayPromote() && !p.Force {
 		return notYet("refused (%s): %s", verdict.Reason, verdict.Reason.Sentence())
 	}
+	p.judged = r.Facts.RunID
 	if r.Facts.Role == node.Master {
 		return nil // its writers wait for the votes
 	}
@@ -198,8 +200,16 @@ func (p *promotion) sendAway(ctx context.Context, r *Record) error {
 	return nil
 }
 
+// promote looks once more: the votes may have taken seconds, and a Redis that has
+// restarted meanwhile, perhaps without its data, is not the one that was judged.
 func (p *promotion) promote(ctx context.Context, r *Record) error {
-	if r.Facts.Role == node.Master {
+	if err := p.look(ctx, r); err != nil {
+		return err
+	}
+	switch {
+	case r.Facts.RunID != p.judged:
+		return fmt.Errorf("%w: Redis has restarted", errAgain)
+	case r.Facts.Role == node.Master:
 		return errNothing
 	}
 	return changed(p.Local.Promote(ctx))

@@ -233,6 +233,30 @@ func TestPromoteRefusesHalfACopy(t *testing.T) {
 	}
 }
 
+// A Redis that restarts while its hook is at work is not the one that was judged.
+func TestPromoteJudgesARestartedRedisAnew(t *testing.T) {
+	a, b := nodetest.Redis(t), nodetest.Redis(t)
+	a.Do("SET", "k", "v")
+	b.Follow(a)
+	b.Do("CONFIG", "REWRITE")
+	a.Kill()
+	s := settle(t, at(checks.Here), b, a)
+	survey, once := s.Survey, false
+	s.Survey = func(ctx context.Context) checks.Facts {
+		f := survey(ctx)
+		if !once {
+			once = true
+			b.Kill()
+			b.Start()
+		}
+		return f
+	}
+	r := run(t, s, time.Second)
+	if f := b.Look(); r.Outcome != hooks.Failed || f.Role != node.Replica {
+		t.Errorf("%v: %v; it is a %v", r.Outcome, r.Err, f.Role)
+	}
+}
+
 func TestHungServerEndsAtTheDeadline(t *testing.T) {
 	a, b := nodetest.Redis(t), nodetest.Redis(t)
 	b.Signal(syscall.SIGSTOP)
