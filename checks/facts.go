@@ -155,7 +155,11 @@ func (f Facts) Conclusive() bool {
 // more, and nobody has made it the master instead. If that one comes back with older
 // data, Redis copies it at once, before any program can look.
 func (f Facts) Abandoned() bool {
-	if f.Role != node.Replica || f.Upstream.Syncing || max(f.Upstream.LastIO, f.Upstream.DownSince) <= Silence {
+	waited := max(f.Upstream.LastIO, f.Upstream.DownSince)
+	if f.Restarted() { // or never linked since it was made a replica, of which only its memory tells
+		waited = min(f.Uptime, f.Now.Sub(f.Memory.At))
+	}
+	if f.Role != node.Replica || f.Upstream.Syncing || waited <= Silence {
 		return false
 	}
 	return slices.ContainsFunc(f.Peers, func(n Node) bool {

@@ -105,3 +105,24 @@ func TestSucceeds(t *testing.T) {
 		t.Error("2.999 s may be less than 3")
 	}
 }
+
+// A replica whose link has never come up since it was made one waits no longer than
+// one that has lost it.
+func TestAbandonedThoughNeverLinked(t *testing.T) {
+	now := time.Now()
+	for name, test := range map[string]struct {
+		uptime, made time.Duration
+		want         bool
+	}{
+		"long ago":                {time.Hour, time.Minute, true},
+		"just now":                {time.Hour, 5 * time.Second, false},
+		"its process has started": {5 * time.Second, time.Minute, false},
+	} {
+		f := voter(replica(false, 0), refused, Absent, Lease{})
+		f.Uptime, f.Upstream.DownSince, f.Upstream.LastIO = test.uptime, -time.Second, -time.Second
+		f.Now, f.Memory = now, Memory{Role: node.Replica, At: now.Add(-test.made)}
+		if f.Abandoned() != test.want {
+			t.Errorf("%s: %v", name, !test.want)
+		}
+	}
+}
