@@ -126,11 +126,6 @@ const yieldTime = 3 * time.Second
 // discard. A replica that hears a master is theirs to send elsewhere.
 func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) error {
 	f := r.Facts
-	if f.Role == node.Replica { // by Sentinel's word, while its writers were paused: see Unpause
-		if err := c.unfence(ctx, r); err != nil {
-			return err
-		}
-	}
 	switch {
 	case !f.Class.Answers(), f.Role == node.NoRole:
 		return nil

@@ -79,6 +79,10 @@ func (c Reconcile) once(ctx context.Context, r *Record) (Outcome, error) {
 	// The goal does not move with the VIP here: the VIP moves with the goal.
 	c.Where = func() checks.Presence { return checks.Unasked }
 	resolution, err := c.deliberate(ctx, r)
+	if r.Facts.Role == node.Replica && resolution.Course != checks.Fence {
+		// By the word of one Sentinel, while its writers were paused: see Unpause.
+		err = errors.Join(err, c.unfence(ctx, r))
+	}
 	if err != nil {
 		return Failed, err
 	}

@@ -175,6 +175,26 @@ func TestReconcileSucceeds(t *testing.T) {
 	has(t, b, n)
 }
 
+// A fenced master that the only Sentinel left makes a replica has to apply what it is
+// sent, although no majority says anything.
+func TestReconcileResumesAReplica(t *testing.T) {
+	a, b := nodetest.Redis(t), nodetest.Redis(t)
+	n := new(notes)
+	n.fenced.Store(true)
+	a.Do("CLIENT", "PAUSE", 60000, "WRITE")
+	a.Do("REPLICAOF", "127.0.0.1", b.Addr.Port())
+	if r := reconciling(t, &fakeVIP{}, n, nobody, a, b).Run(deadline(t, 5*time.Second)); r.Outcome != hooks.Failed || n.fenced.Load() {
+		t.Errorf("%v %v, fenced %v", r.Outcome, r.Err, n.fenced.Load())
+	}
+	b.Do("SET", "k", "v")
+	nodetest.Eventually(t, "what is replicated to be applied", func() error {
+		if a.Do("EXISTS", "k") != int64(1) {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
 // A master of Sentinel's making remembers that it is one: it may have to know after a
 // restart that it went on from its old master, and has more than that.
 func TestReconcileRemembers(t *testing.T) {
