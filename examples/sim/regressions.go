@@ -124,4 +124,20 @@ var regressions = []regression{
 			{Kind: world.Reboot, At: 1000 * ms, For: 29000 * ms, On: 1, Much: 0.92},
 		}},
 	},
+	{
+		"a Redis that restarted while its hook waited for the votes was promoted with what it had left",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 1795244929656701492, Persistence: world.NoPersistence, Backlog: 256 << 20, CopyTime: 20 * ms, Witnesses: 1}, Faults: []world.Fault{
+			{Kind: world.KeepalivedKilled, At: 4000 * ms, For: 1 * ms, On: 0, Much: 0.96},
+			{Kind: world.CutOneWay, At: 4000 * ms, For: 4000 * ms, On: 1, To: 4, Much: 0.96},
+			{Kind: world.RedisKilled, At: 7557 * ms, For: 1 * ms, On: 1, Much: 0.22},
+		}},
+	},
+	{
+		"a fenced master that the only Sentinel left made a replica stayed paused",
+		world.Schedule{Setup: world.Setup{Architecture: world.Sentinel, Seed: 1795245441495766551, Persistence: world.NoPersistence, Backlog: 2048, CopyTime: 20 * ms, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.HostFrozen, At: 1000 * ms, For: 10000 * ms, On: 0, Much: 0.32},
+			{Kind: world.SentinelFrozen, At: 3000 * ms, For: 38000 * ms, On: 1, Much: 0.81},
+			{Kind: world.SentinelFrozen, At: 8000 * ms, For: 29000 * ms, On: 0, Much: 0.52},
+		}},
+	},
 }

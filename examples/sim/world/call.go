@@ -115,7 +115,7 @@ func (s server) do(ctx context.Context, command func(*redis) error) error {
 func (s server) Promote(ctx context.Context) error {
 	return s.do(ctx, func(r *redis) error {
 		r.byHand, r.ordered = false, false
-		if r.upstream != nil {
+		if r.upstream != nil && r.world.setup.Architecture != Sentinel { // there, whom the Sentinels choose
 			r.world.outdated(r)
 			r.world.hasty(r)
 			r.world.halved(r)
@@ -128,7 +128,7 @@ func (s server) Follow(ctx context.Context, master netip.AddrPort) error {
 	return s.do(ctx, func(r *redis) error {
 		r.byHand, r.ordered, r.told = false, false, 0
 		if m := r.world.redisAt(master); m != nil {
-			r.told = m.life
+			r.told, r.toldAt = m.life, r.world.now
 		}
 		return r.follow(master)
 	})

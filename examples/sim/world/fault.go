@@ -99,6 +99,7 @@ func (w *world) benignFault(f Fault) bool {
 
 // begin makes the fault.
 func (w *world) begin(f Fault) {
+	defer w.isolate()
 	h := w.hosts[f.On]
 	w.note("fault", "%s", f.describe(w))
 	switch f.Kind {
@@ -206,6 +207,7 @@ func (w *world) setRoute(from, to int, change func(*route)) {
 
 // over ends the fault.
 func (w *world) over(f Fault) {
+	defer w.isolate()
 	h := w.hosts[f.On]
 	w.note("fault", "over: %s", f.describe(w))
 	switch f.Kind {

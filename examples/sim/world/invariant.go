@@ -165,7 +165,7 @@ func (w *world) vanished(r *redis, old, head *entry, how string) {
 func (w *world) outdated(r *redis) {
 	for _, h := range w.nodes {
 		o := h.redis
-		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(o) {
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(o) {
 			continue
 		}
 		if e := w.lacks(r.head, o.head); e != nil && w.lacks(o.head, r.head) == nil {
@@ -180,6 +180,13 @@ func (w *world) outdated(r *redis) {
 func (r *redis) fresh() bool {
 	u := r.upstream
 	return r.running && u != nil && (u.link == nil || u.link.state != online) && u.downSince == 0
+}
+
+// awaits says whether r is the replica of o on a connection on which packets were lost:
+// what is under way is waited for a second, and then preserved.
+func (r *redis) awaits(o *redis) bool {
+	u := r.upstream
+	return u != nil && u.link != nil && u.link.master == o && u.link.pending
 }
 
 // yieldTime is how long something must have looked after a newer node, for the older one

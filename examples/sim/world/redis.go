@@ -36,6 +36,7 @@ type redis struct {
 	replicas  []*link
 	heard     time.Duration  // when its master last said something
 	told      int            // a program of ours has told it to follow that life of its master, and it has not linked yet
+	toldAt    time.Duration  // when
 	boots     netip.AddrPort // whom it follows after its start
 	ordered   bool           // a Sentinel has told it whom to follow
 	surprised bool           // before our programs could, or without their reaching the new master

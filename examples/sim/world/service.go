@@ -18,8 +18,9 @@ const (
 
 // serviceBounds: under keepalived a server that hangs costs two checks and three
 // adverts, and the hook has 10 s. Under Sentinel a failover that comes to nothing is
-// tried again after 20 s (2 × failover-timeout, sentinel.c).
-var serviceBounds = [...]time.Duration{Pair: 25 * time.Second, Witness: 25 * time.Second, Sentinel: 50 * time.Second}
+// tried again after 20 s (2 × failover-timeout, sentinel.c), and a node that has
+// restarted waits for boot-wait for what the Sentinels choose.
+var serviceBounds = [...]time.Duration{Pair: 25 * time.Second, Witness: 25 * time.Second, Sentinel: 80 * time.Second}
 
 // serve says whether clients wait for longer than they should while all is well
 // but for what has died, and a node that lives has all that was acknowledged.
@@ -62,11 +63,25 @@ func (w *world) calm() bool {
 			return false
 		}
 	}
+	for _, h := range w.nodes {
+		if h.run.failing && h.redis.isPaused() {
+			return false // nothing can end that
+		}
+	}
 	voters := 0
 	for _, t := range w.witnesses {
 		if t.host.awake() && !t.silent {
 			voters++
 		}
+	}
+	sentinels := 0
+	for _, h := range w.nodes {
+		if h.sentinel != nil && h.sentinel.awake() {
+			sentinels++
+		}
+	}
+	if w.setup.Architecture == Sentinel && sentinels <= len(w.nodes)/2 {
+		return false
 	}
 	return (w.gateway == nil || w.gateway.awake()) && (len(w.witnesses) == 0 || voters > len(w.witnesses)/2)
 }
@@ -77,6 +92,9 @@ func (w *world) able(h *host, last *entry) bool {
 	r := h.redis
 	if !r.serves() || r.loading || r.byHand || !h.managed() || !r.head.has(last) {
 		return false
+	}
+	if newer := h.disk.memory.Newer; !newer.IsZero() && w.now-newer.Sub(epoch) < bootWait {
+		return false // it knows that it lacked something, and not what has become of that
 	}
 	u := r.upstream // one that has restarted cannot know that it has
 	return u == nil || u.link != nil && u.link.state == online || u.downSince != 0
@@ -147,7 +165,7 @@ func (w *world) hasty(r *redis) {
 
 // halved is the same for a copy under way.
 func (w *world) halved(r *redis) {
-	if w.setup.Architecture != Sentinel && r.receives() && w.now-r.whole > halfBound && !r.host.disk.memory.Provisional {
+	if r.receives() && w.now-r.whole > halfBound && !r.host.disk.memory.Provisional {
 		w.violate(Half, "%s is made a master, and copies another since %v", r.host.name, r.whole)
 	}
 }
@@ -168,7 +186,7 @@ func (w *world) divide() {
 			divided = divided || serves(a) && serves(b) && (w.network.open(a, b) || w.network.open(b, a))
 		}
 	}
-	if !divided {
+	if !divided || w.setup.Architecture == Sentinel {
 		w.watch.united = w.now
 	} else if w.now-w.watch.united > splitBound {
 		w.violate(Split, "two masters serve since %v", w.watch.united)
