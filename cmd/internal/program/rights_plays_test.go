@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"redis-vip/checks/lint"
 	"redis-vip/checks/node"
@@ -175,7 +176,19 @@ func (s *stage) trio() {
 	if s.owner == lint.Watching && s.without != "" { // ours would wait for what cannot come
 		sentinels[0].Do("SENTINEL", "FAILOVER", "mymaster")
 	} else {
+		end := make(chan struct{})
+		go func() { // the timer on the host of the old master
+			for a.Look().Role == node.Master {
+				select {
+				case <-end:
+					return
+				case <-time.After(200 * time.Millisecond):
+				}
+				s.call("ha", slices.Concat([]string{"redis-vip", "reconcile"}, flags("ha"), []string{"mymaster"})...)
+			}
+		}()
 		s.run("ha", 0, slices.Concat([]string{"redis-vip", "switchover"}, flags("ha"))...)
+		close(end)
 	}
 	s.eventually("the end of the first master", func() error {
 		if role := a.Look().Role; role == node.Master {

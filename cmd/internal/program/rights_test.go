@@ -128,6 +128,16 @@ func (s *stage) over() bool {
 // run runs a program as an account; all is well unless a right is missing.
 func (s *stage) run(account string, want int, args ...string) string {
 	s.Helper()
+	code, out := s.call(account, args...)
+	if code != want && s.without == "" {
+		s.Errorf("%v: exit %d, want %d: %s", args, code, want, out)
+	}
+	return out
+}
+
+// call is run, however it ends.
+func (s *stage) call(account string, args ...string) (code int, output string) {
+	s.Helper()
 	var out bytes.Buffer
 	secret := filepath.Join(s.dir, "secret")
 	if err := os.WriteFile(secret, []byte("secret\n"), 0o600); err != nil {
@@ -139,11 +149,8 @@ func (s *stage) run(account string, want int, args ...string) string {
 		args = slices.Concat(args[:1], strings.Fields(args[1]), args[2:])
 	}
 	args = slices.Insert(args, at, "--username", account, "--password-file", secret, "--hook-timeout", "3s")
-	code := program.Named(args, program.Streams{Out: &out, Err: &out})
-	if code != want && s.without == "" {
-		s.Errorf("%v: exit %d, want %d: %s", args, code, want, out.String())
-	}
-	return out.String()
+	code = program.Named(args, program.Streams{Out: &out, Err: &out})
+	return code, out.String()
 }
 
 // eventually waits for something, or for the end of the play.
