@@ -30,12 +30,13 @@ func (i Inspection) Run(ctx context.Context) (facts checks.Facts, verdict checks
 			problems = append(problems, fmt.Errorf("cannot remember what this node is, which counts after a power loss: %w", err))
 		}
 	}
-	if verdict.Drift || i.stuck(facts, verdict) {
+	fenced := i.Fenced != nil && i.Fenced.IsSet()
+	if verdict.Drift || fenced && settled(facts, verdict) {
 		if err := i.Heal(); err != nil {
 			problems = append(problems, fmt.Errorf("cannot start the missed hook: %w", err))
 		}
 	}
-	if facts.Role == node.Master && facts.Lease.Asked && (!facts.Lease.Mine || i.Fenced.IsSet()) {
+	if facts.Role == node.Master && facts.Lease.Asked && (!facts.Lease.Mine || fenced) {
 		if err := i.Guard(); err != nil {
 			problems = append(problems, fmt.Errorf("cannot start the guard of the lease: %w", err))
 		}
@@ -43,8 +44,8 @@ func (i Inspection) Run(ctx context.Context) (facts checks.Facts, verdict checks
 	return facts, verdict, problems
 }
 
-// stuck says whether writers wait although this node is what it should be: the hook that
-// should have ended that was killed.
-func (i Inspection) stuck(f checks.Facts, v checks.Verdict) bool {
-	return i.Fenced != nil && i.Fenced.IsSet() && (f.Role == node.Replica || f.Role == node.Master && v.Goal == checks.BeMaster && v.Fit)
+// settled says whether this node is what it should be. Where its writers wait all the
+// same, the hook that should have ended that was killed.
+func settled(f checks.Facts, v checks.Verdict) bool {
+	return f.Role == node.Replica || f.Role == node.Master && v.Goal == checks.BeMaster && v.Fit
 }

@@ -60,8 +60,8 @@ var mutations = []mutation{
 	{"a master for a save does not remember that it is none", "pair", "HooksKilled,RedisKilled,Reboot,Promoted", "hooks/demote.go", "	mine.Provisional, mine.At = true, d.Clock.Now()", "	mine.At = d.Clock.Now()"},
 	{"what a node remembers counts though it has moved on", "pair", "RedisKilled,PowerLoss,Cut,RedisHangs", "hooks/demote.go", "f.Restarted() && f.Offset == 0 && m.Role == node.Replica && m.ReplID == d.master.ReplID && m.Offset <= d.master.Offset", "m.Role == node.Replica"},
 	{"the data of a node that copies another is not saved", "sentinel", "", "hooks/demote.go", "	case f.Upstream.Syncing && f.Follows(d.master.Addr):", "	case f.Upstream.Syncing:"},
-	{"nobody sees that a killed hook has stopped the writers", "pair", "Maintenance,HooksKilled,RingMade", "hooks/inspect.go", "verdict.Drift || i.stuck(facts, verdict)", "verdict.Drift"},
-	{"redis-check starts no hook", "pair", "HooksKilled,Promoted,Unlinked", "hooks/inspect.go", "	if verdict.Drift || i.stuck(facts, verdict) {", "	if false {"},
+	{"nobody sees that a killed hook has stopped the writers", "pair", "Maintenance,HooksKilled,RingMade", "hooks/inspect.go", "verdict.Drift || fenced && settled(facts, verdict)", "verdict.Drift"},
+	{"redis-check starts no hook", "pair", "HooksKilled,Promoted,Unlinked", "hooks/inspect.go", "	if verdict.Drift || fenced && settled(facts, verdict) {", "	if false {"},
 	{"it is forgotten how long the VIP has been here", "pair", "HooksFail,RedisKilled,KeepalivedCrash", "checks/memory.go", "		m.Missed = f.Now\n", ""},
 }
 
