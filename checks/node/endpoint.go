@@ -24,6 +24,10 @@ type Endpoint struct {
 	Password string
 	TLS      *tls.Config // nil without TLS
 	MaxReply int64       // bytes of the answers to what is written at once; 0 means 4 MiB
+
+	// Age is how long a process of this host has lived, for a server that runs here; nil
+	// elsewhere.
+	Age func(pid int) (time.Duration, error)
 }
 
 // String names the endpoint in messages. It holds no secret.

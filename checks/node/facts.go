@@ -44,6 +44,7 @@ type Facts struct {
 
 	RunID      string        `json:"run_id,omitempty"` // new at every start of the process: tells servers apart
 	Version    string        `json:"version,omitempty"`
+	PID        int           `json:"-"` // of the process, as its server counts processes
 	Uptime     time.Duration `json:"-"`
 	Fraction   time.Duration `json:"-"`                     // of the current second, by the server's clock: its seconds are truncated
 	ConfigFile string        `json:"config_file,omitempty"` // empty: started without one

@@ -32,6 +32,8 @@ func (f *Facts) parseInfo(info string) {
 			f.RunID = text(value)
 		case "redis_version":
 			f.Version = text(value)
+		case "process_id":
+			f.PID = int(max(integer(value), 0))
 		case "uptime_in_seconds":
 			f.Uptime = max(seconds(value), 0)
 		case "server_time_usec":

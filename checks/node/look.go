@@ -27,8 +27,22 @@ func (e Endpoint) Look(ctx context.Context) Facts {
 			f.Class, f.Problem = Untrusted, sentence(err)
 		}
 	}
+	if e.Age != nil && f.Role == Replica && !f.Upstream.Up {
+		f.Uptime = e.lived(f)
+	}
 	f.Took = time.Since(start)
 	return f
+}
+
+// lived is how long the server has been up. It says so itself by the time of day
+// (server.c: server.unixtime - server.stat_starttime), which NTP sets ahead by any
+// amount on a host that has just booted. Where its number is that of a process elsewhere (a
+// container has its own), it has the last word.
+func (e Endpoint) lived(f Facts) time.Duration {
+	if age, err := e.Age(f.PID); err == nil {
+		return min(f.Uptime, age)
+	}
+	return f.Uptime
 }
 
 // look authenticates in the same write as it asks.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -53,6 +54,38 @@ func TestLookAtMasterAndReplica(t *testing.T) {
 	}
 	if !r.Follows(master.Addr) || r.Follows(replica.Addr) {
 		t.Errorf("follows %+v, want %v", r.Upstream, master.Addr)
+	}
+}
+
+// The time of day is set ahead while a replica waits.
+func TestLookKnowsTheAgeOfAProcess(t *testing.T) {
+	s := nodetest.Redis(t, "replicaof 127.0.0.1 1")
+	nodetest.Eventually(t, "two seconds of life", func() error {
+		if up := s.Look().Uptime; up < 2*time.Second {
+			return fmt.Errorf("up for %v", up)
+		}
+		return nil
+	})
+	endpoint, asked := s.Endpoint(), 0
+	for name, test := range map[string]struct {
+		age  time.Duration
+		err  error
+		want time.Duration
+	}{
+		"younger than it says":        {time.Second, nil, time.Second},
+		"a process of another system": {time.Hour, nil, s.Look().Uptime},
+		"unknown":                     {0, os.ErrPermission, s.Look().Uptime},
+	} {
+		endpoint.Age = func(pid int) (time.Duration, error) {
+			asked = pid
+			return test.age, test.err
+		}
+		if f := look(t, endpoint); f.Uptime < test.want || f.Uptime > test.want+2*time.Second || test.age == time.Second && f.Uptime != time.Second {
+			t.Errorf("%s: up for %v, want %v", name, f.Uptime, test.want)
+		}
+	}
+	if pid := s.Do("INFO", "server"); !strings.Contains(pid.(string), fmt.Sprintf("process_id:%d\r\n", asked)) {
+		t.Errorf("asked for the age of %d", asked)
 	}
 }
 

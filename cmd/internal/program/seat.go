@@ -56,7 +56,7 @@ func sit(o config.Overrides, fallback bool) (seat, error) {
 func (s seat) endpoint(addr netip.AddrPort) node.Endpoint {
 	e := endpoint(s.Group, addr)
 	if addr == s.self {
-		e.Socket = s.Socket
+		e.Socket, e.Age = s.Socket, host.Age
 	}
 	return e
 }

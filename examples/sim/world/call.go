@@ -82,6 +82,9 @@ func (p *process) expire(d *deadline) error {
 func (p *process) look(ctx context.Context, h *host, timeout time.Duration) (f node.Facts) {
 	err := p.call(ctx, h, timeout, func(r *redis) error {
 		f = r.facts()
+		if h == p.host && f.Role == node.Replica && !f.Upstream.Up {
+			f.Uptime = min(f.Uptime, h.world.now-r.began) // [node.Endpoint.Age]
+		}
 		return nil
 	})
 	if err != nil {

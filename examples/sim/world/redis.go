@@ -23,7 +23,8 @@ type redis struct {
 	late    []func()
 	loading bool
 	runID   string
-	birth   int64 // in seconds of its host's clock
+	birth   int64         // in seconds of its host's clock
+	began   time.Duration // in true time
 
 	head      *entry // the data set, and how far the stream has been applied
 	shift     int64  // head.end - shift is master_repl_offset
@@ -124,7 +125,7 @@ func (r *redis) exec() {
 	r.late, r.replicas, r.waiting, r.rewritten = nil, nil, nil, 0
 	r.woken = r.world.now
 	r.runID = r.world.runID()
-	r.birth = r.host.wall()
+	r.birth, r.began = r.host.wall(), r.world.now
 	r.replid, r.replid2, r.second = r.world.name(r.host.name+"-"), "0", -1
 	r.head = r.image.head
 	if r.head == nil {

@@ -153,6 +153,7 @@ func (w *world) settleDown() {
 		h.redis.exec()
 		h.redis.ready()
 		h.redis.birth -= long
+		h.redis.began -= long * time.Second
 	}
 	a, b := w.nodes[0], w.nodes[1]
 	a.redis.upstream = nil
