@@ -13,6 +13,35 @@ const (
 	newerEvery    = 5 * time.Second
 )
 
+// Sighting is something that was seen again and again.
+type Sighting struct {
+	Since time.Time `json:"since,omitzero"`
+	Last  time.Time `json:"last,omitzero"` // as written down: up to newerEvery ago, while it is seen
+}
+
+// sightingGap is for how long something may be out of sight that is still there. Where a
+// clock is set, or the host has booted, it is seen for the first time again.
+const sightingGap = 3 * newerEvery
+
+// For is how long it has been in sight.
+func (s Sighting) For(now time.Time) time.Duration {
+	if !Within(sightingGap, s.Last, now) {
+		return 0
+	}
+	return now.Sub(s.Since)
+}
+
+// again is s, seen now.
+func (s Sighting) again(now time.Time) Sighting {
+	switch {
+	case !Within(sightingGap, s.Last, now):
+		return Sighting{now, now}
+	case !Within(newerEvery, s.Last, now):
+		s.Last = now
+	}
+	return s
+}
+
 // Within says whether t is at most d before now. What lies ahead of now, because a
 // clock was set back, is not.
 func Within(d time.Duration, t, now time.Time) bool {
@@ -40,6 +69,9 @@ func Remember(f Facts, p Policy) (Memory, bool) {
 	if _, found := f.Leader(p); found && f.Role == node.Replica && !f.Linked() && !Within(newerEvery, old.Newer, f.Now) {
 		m.Newer = f.Now
 	}
+	if f.better(p) != Equal {
+		m.Better = old.Better.again(f.Now)
+	}
 	switch missing := f.VIP == Here && f.Role == node.Replica; {
 	case !missing:
 		m.Missed = time.Time{}
@@ -49,6 +81,7 @@ func Remember(f Facts, p Policy) (Memory, bool) {
 	moved := m.Offset != old.Offset || m.Keys != old.Keys
 	changed := m.Role != old.Role || m.ReplID != old.ReplID || m.Online != old.Online ||
 		(m.Keys == 0) != (old.Keys == 0) || !m.Newer.Equal(old.Newer) || !m.Missed.Equal(old.Missed) ||
+		!m.Better.Last.Equal(old.Better.Last) ||
 		moved && !Within(rememberEvery, old.At, f.Now)
 	if changed {
 		m.At = f.Now

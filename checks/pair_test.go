@@ -495,14 +495,27 @@ func TestMasterIsConclusiveOnlyWithTheVIP(t *testing.T) {
 
 // The better node goes first, but not for ever.
 func TestPairOutrankedEnds(t *testing.T) {
-	s := situation{states: [2]state{nobodys, lost}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{2 * time.Second, time.Hour}, vip: onA}
+	s := situation{states: [2]state{nobodys, lost}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{2 * time.Second, time.Hour}}
 	if v := checks.Judge(s.facts(0), policy); v.Reason != checks.Outranked {
 		t.Errorf("%+v", v)
 	}
 	s.uptime[0] = bootWait
 	s.memory[0] = 3
-	if v := checks.Judge(s.facts(0), policy); !v.Fit {
-		t.Errorf("%+v", v)
+	f := s.facts(0)
+	f.Now = f.Now.Add(-time.Second)
+	for seen := 0 * time.Second; seen < bootWait+5*time.Second; seen += time.Second {
+		f.Now = f.Now.Add(time.Second)
+		if v := checks.Judge(f, policy); v.Fit != (seen >= bootWait) {
+			t.Errorf("seen for %v: %+v", seen, v)
+		}
+		f.Memory, _ = checks.Remember(f, policy)
+	}
+	for name, d := range map[string]time.Duration{"the clock is set back": -time.Hour, "the clock is set ahead, or it was out of sight": time.Hour} {
+		f := f
+		f.Now = f.Now.Add(d)
+		if v := checks.Judge(f, policy); v.Reason != checks.Outranked {
+			t.Errorf("%s: %+v", name, v)
+		}
 	}
 }
 

@@ -164,14 +164,9 @@ func newerData(f Facts, p Policy) Reason {
 	// The better node goes first, but not for ever: where it cannot have the VIP (in
 	// maintenance, without keepalived), this one serves, and what the other has more
 	// is preserved when it follows.
-	since := f.Upstream.DownSince
-	if f.Restarted() {
-		since = f.Uptime
-	}
-	for _, peer := range f.Peers {
-		if d, ground := f.rank(peer, p); d > 0 && ground.Strong() && ground != ByLife && (ground == ByData || since < p.BootWait) {
-			return Outranked
-		}
+	switch ground := f.better(p); {
+	case ground == ByData, ground != Equal && f.Memory.Better.For(f.Now) < p.BootWait:
+		return Outranked
 	}
 	// What it missed may still come back while the master was seen a moment ago; a
 	// link that broke when the master died missed nothing.
@@ -179,6 +174,21 @@ func newerData(f Facts, p Policy) Reason {
 		return Stale
 	}
 	return Undecided
+}
+
+// better is why another node should go first, where there is no master, because it has more
+// of the data than this replica; Equal if none should.
+func (f Facts) better(p Policy) (why Ground) {
+	if _, found := f.Leader(p); found || f.Role != node.Replica {
+		return Equal
+	}
+	for _, peer := range f.Peers {
+		d, ground := f.rank(peer, p)
+		if d > 0 && ground.Strong() && ground != ByLife && (why == Equal || ground < why) {
+			why = ground
+		}
+	}
+	return why
 }
 
 // unsure: a node that has come up by itself knows what it was, and not what has

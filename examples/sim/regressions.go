@@ -140,4 +140,18 @@ var regressions = []regression{
 			{Kind: world.SentinelFrozen, At: 8000 * ms, For: 29000 * ms, On: 0, Much: 0.52},
 		}},
 	},
+	{
+		"a clock that was set ahead made a Redis that had just restarted look as if it had waited for the other",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795248971910950527, Persistence: world.NoPersistence, Backlog: 16384, CopyTime: 300 * ms, Keys: 1000, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.RedisStopped, At: 23000 * ms, For: 55 * ms, On: 0, Much: 0.65},
+			{Kind: world.ClockSet, At: 25000 * ms, For: 422 * ms, On: 0, Much: 0.96},
+		}},
+	},
+	{
+		"a node that had waited alone went first as soon as it saw the one that had more",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795248971911148176, Persistence: world.Snapshots, Backlog: 2048, CopyTime: 4000 * ms, Keys: 1000, Gateway: true}, Faults: []world.Fault{
+			{Kind: world.RedisKilled, At: 11127 * ms, For: 1 * ms, On: 0, Much: 0.13},
+			{Kind: world.CutOff, At: 13813 * ms, For: 26000 * ms, On: 1, Much: 0.38},
+		}},
+	},
 }
