@@ -106,6 +106,28 @@ func TestSucceeds(t *testing.T) {
 	}
 }
 
+// Only who serves renews the lease. A master that has lost the VIP would keep the one from
+// serving that has it, and that it may not even reach.
+func TestClaims(t *testing.T) {
+	saving := voter(master(0), silent, Here, Lease{})
+	saving.Memory.Provisional = true
+	for name, test := range map[string]struct {
+		facts Facts
+		want  bool
+	}{
+		"a master with the VIP":           {voter(master(0), silent, Here, Lease{}), true},
+		"a master without a VIP to have":  {voter(master(0), silent, Unasked, Lease{}), true},
+		"a master that has lost the VIP":  {voter(master(0), silent, Absent, Lease{}), false},
+		"a replica with the VIP":          {voter(replica(true, 0), silent, Here, Lease{}), false},
+		"one that does not answer":        {voter(silent, silent, Here, Lease{}), false},
+		"a master for the time of a save": {saving, false},
+	} {
+		if got := test.facts.Claims(); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // A replica whose link has never come up since it was made one waits no longer than
 // one that has lost it.
 func TestAbandonedThoughNeverLinked(t *testing.T) {

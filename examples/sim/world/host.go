@@ -31,6 +31,7 @@ type host struct {
 	witness    *witness
 	puzzled    time.Duration // when no majority of the Sentinels was last to be had here
 	watched    time.Duration // since when our check has run here without a gap
+	unguarded  time.Duration // when last no guard of the lease was at work
 	disk       disk
 
 	// What the watch notes.

@@ -93,9 +93,9 @@ func (w *world) acknowledged(r *redis, e *entry) {
 const singleWindow = 10 * time.Second
 
 // excused says whether nothing could stop the writers of a host: it was frozen, or its
-// programs were.
+// programs were. A guard needs nobody who starts it again.
 func (w *world) excused(h *host) bool {
-	return w.now-h.lookedAfter() < excusedFor || w.now-h.redis.woken < excusedFor
+	return w.now-min(h.lookedAfter(), h.unguarded) < excusedFor || w.now-h.redis.woken < excusedFor
 }
 
 // excusedFor is how long after that: a check starts a guard, which looks.

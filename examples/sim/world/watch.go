@@ -56,6 +56,9 @@ func (w *world) reachability() {
 		}
 	}
 	for _, h := range w.nodes {
+		if h.run.guard.atWork == nil || !h.awake() || h.run.failing {
+			h.unguarded = w.now
+		}
 		if !h.redis.receives() {
 			h.redis.whole = w.now
 		}
