@@ -67,6 +67,7 @@ lint:
 bench: build install-tools ## what the programs cost, beside what people use in their place
 	@mkdir -p bin/bench
 	@$(BUILD) -o bin/bench/ping-go ./examples/lab/bench/ping
+	@$(BUILD) -tags urfave_cli_no_docs,valgrind -o bin/bench/redis-vip-counted ./cmd/redis-vip
 	@if command -v cc >/dev/null; then cc -O2 -static -o bin/bench/ping-c examples/lab/bench/c/ping.c; fi
 	$(SUDO) bin/lab bench
 	$(GO) test -run '^$$' -bench . ./cmd/... ./checks/...

@@ -33,7 +33,8 @@ var staged = []struct{ name, from string }{
 	{"redis-check", "redis-vip"}, // the packages' one binary, under each of its names
 	{"notify-master", "redis-vip"},
 	{"sentinel-reconfig", "redis-vip"},
-	{"own/redis-check", "redis-check"}, // the one of go install
+	{"own/redis-check", "redis-check"},                 // the one of go install
+	{"counted/redis-check", "bench/redis-vip-counted"}, // which tells valgrind of its stacks
 	{"ping-go", "bench/ping-go"},
 	{"ping-c", "bench/ping-c"},
 }
@@ -70,7 +71,7 @@ func (b *Bench) stage() error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(os.Chmod(b.folder, 0o755), os.Mkdir(b.path("own"), 0o755), install(runner, b.path("runner")))
+	err = errors.Join(os.Chmod(b.folder, 0o755), os.Mkdir(b.path("own"), 0o755), os.Mkdir(b.path("counted"), 0o755), install(runner, b.path("runner")))
 	for _, program := range staged {
 		from := filepath.Join(b.Programs, program.from)
 		if _, missing := os.Stat(from); os.IsNotExist(missing) && program.name == "ping-c" {

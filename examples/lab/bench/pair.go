@@ -49,6 +49,11 @@ func (b *Bench) pair(ctx context.Context) error {
 		if err := b.compare(ctx, master.Host, b.Rounds, own, b.ping()); err != nil {
 			return err
 		}
+		check := b.check("redis-check, on the master")
+		check.Args[0] = b.path("counted/redis-check")
+		if err := b.instructions(ctx, master.Host, append([]Program{check}, peers[:2]...)...); err != nil {
+			return err
+		}
 		for _, step := range []func(context.Context, *site.Site) error{b.smallPages, b.promote, b.unfit} {
 			if err := step(ctx, s); err != nil {
 				return err

@@ -13,6 +13,9 @@ func (t table) title(text string) {
 	fmt.Fprintf(t.out, "\n%-46s %9s %6s %9s %6s %8s\n", text, "wall ms", "×", "CPU ms", "×", "peak MB")
 }
 
+// counts is the title of rows that hold one number.
+func (t table) counts(text string) { fmt.Fprintf(t.out, "\n%s\n", text) }
+
 // row prints our program, and below it each peer and how ours compares to it.
 func (t table) row(programs []Program, costs []cost) {
 	ours := costs[0]
