@@ -34,6 +34,20 @@ var acts = []act{
 		site.Pair, demo.killRedis,
 	},
 	{
+		"fast-failover", "", "Two hosts, keepalived, and less than a second",
+		`
+        client ──────────┬───────────────────┬───
+                         │                   │
+            VIP 192.168.0.4 ─ moves ─▶       │
+                    ┌────┴─────┐ advert ┌────┴─────┐
+                    │  redis1  │ 0.2 s  │  redis2  │
+                    │  master  │───────▶│ replica  │
+                    └──────────┘        └──────────┘
+  systemd tells keepalived that Redis has ended, and keepalived gives the VIP up at once.
+  A host that is gone is missed after three adverts.`,
+		site.Fast, demo.loseQuickly,
+	},
+	{
 		"active-standby-witness", "", "Two hosts, keepalived, and a third vote",
 		`
                         ┌───────────────┐

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"redis-vip/examples/lab/takeover"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/site"
 )
@@ -28,6 +29,29 @@ func moved(now func(context.Context) (*site.Node, error), from *site.Node) func(
 		}
 		return err
 	}
+}
+
+// loseQuickly moves the VIP on purpose, kills Redis, and then takes a whole host away.
+func (d demo) loseQuickly(ctx context.Context, s *site.Site) error {
+	if _, err := d.whole(ctx, s); err != nil {
+		return err
+	}
+	for _, f := range takeover.Faults {
+		if err := takeover.WaitStandby(ctx, s); err != nil {
+			return err
+		}
+		active, err := s.Master(ctx)
+		if err != nil {
+			return err
+		}
+		run := func(f func(context.Context, *site.Site, *site.Node) error) func(context.Context) error {
+			return func(ctx context.Context) error { return f(ctx, s, active) }
+		}
+		if err := d.scene(ctx, s, f.Title+" on "+active.Name, run(f.Make), moved(s.Master, active), run(f.Back)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deposeThenKill has the Sentinels choose another master while the old one lives and takes

@@ -76,6 +76,9 @@ func (n *Node) install(o Options, from source, guard func(*Node, source) error) 
 	if n.Redis, err = newRedis(n.Host, fragment); err != nil {
 		return err
 	}
+	if err := n.Redis.dropIn(from); err != nil {
+		return err
+	}
 	if err := guard(n, from); err != nil {
 		return err
 	}

@@ -22,13 +22,20 @@ type Service struct {
 	name    string
 	command netlab.Command
 
+	// ExecStartPost= and ExecStopPost= of a drop-in, and what systemd waits for before
+	// the first of them: READY=1.
+	startPost, stopPost []netlab.Command
+	ready               func(context.Context) error
+
 	mu      sync.Mutex
 	process *netlab.Process
 	stopped bool // on purpose
 }
 
-// stopTime is how long a daemon has to end before it is killed.
-const stopTime = 10 * time.Second
+const (
+	stopTime  = 10 * time.Second // how long a daemon has to end before it is killed
+	readyTime = 90 * time.Second // and how long to be up: systemd's DefaultTimeoutStartSec=
+)
 
 // Start starts the daemon if it does not run. It does not wait until the
 // daemon can serve.
@@ -45,7 +52,26 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	s.process, s.stopped = p, false
 	go s.watch(p)
+	if len(s.startPost) > 0 {
+		go s.announce()
+	}
 	return nil
+}
+
+// announce runs what comes after the daemon's start, as soon as it is up.
+func (s *Service) announce() {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTime)
+	defer cancel()
+	if s.ready(ctx) == nil {
+		s.run(ctx, s.startPost)
+	}
+}
+
+// run runs commands to their end. That the lab is closing is the only way for one to fail.
+func (s *Service) run(ctx context.Context, commands []netlab.Command) {
+	for _, c := range commands {
+		s.host.Run(ctx, c)
+	}
 }
 
 // watch notes the daemon's end, and starts it again if it is to be.
@@ -55,6 +81,9 @@ func (s *Service) watch(p *netlab.Process) {
 		return // the lab is closing
 	}
 	s.host.Note("%s ended: %v", s.name, status)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	s.run(ctx, s.stopPost)
 	s.mu.Lock()
 	again := s.RestartAfter
 	stopped := s.stopped
@@ -63,8 +92,6 @@ func (s *Service) watch(p *netlab.Process) {
 		return
 	}
 	time.Sleep(again)
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
-	defer cancel()
 	s.Start(ctx) // fails only when the lab is closing
 }
 

@@ -99,6 +99,11 @@ func Pair(ctx context.Context, o Options) (*Site, error) {
 	return build(ctx, o, 2, "active-standby", (*Node).installKeepalived)
 }
 
+// Fast sets up the pair that fails over in less than a second. Nothing is started.
+func Fast(ctx context.Context, o Options) (*Site, error) {
+	return build(ctx, o, 2, "fast-failover", (*Node).installKeepalived)
+}
+
 // Witnessed sets up the pair with a witness on a third host. Nothing is started.
 func Witnessed(ctx context.Context, o Options) (*Site, error) {
 	o.Extra = append(o.Extra, netlab.Plan{Name: "witness", Addresses: addresses(witness, o.IPv6)})
