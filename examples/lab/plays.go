@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"redis-vip/examples/lab/takeover"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/site"
+	"redis-vip/examples/lab/takeover"
 )
 
 // killRedis kills the master. It comes back, and must not disturb.

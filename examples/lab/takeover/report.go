@@ -34,7 +34,9 @@ type Report struct {
 	Keepalived string  `json:"keepalived"`
 	Linux      string  `json:"linux"`
 	CPUs       int     `json:"cpus"`
+	Cost       Cost    `json:"cost_per_hour"`
 	Rounds     []Round `json:"rounds"`
+	Stalls     []Stall `json:"stalls"`
 }
 
 // Summary is what the rounds of one fault have in common.
@@ -92,12 +94,29 @@ func median(sorted []Duration) Duration {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// Print writes a table.
+// Print writes what was measured, as tables.
 func (r Report) Print(out io.Writer) {
-	fmt.Fprintf(out, "%-24s %7s %8s %8s %8s   %9s %6s %6s %6s %8s %8s\n", "outage in ms", "rounds", "median", "least", "worst", "detection", "VRRP", "hook", "client", "lost", "of")
+	fmt.Fprintf(out, "\n%-24s %7s %8s %8s %8s   %9s %6s %6s %6s %8s %8s\n", "outage in ms", "rounds", "median", "least", "worst", "detection", "VRRP", "hook", "client", "lost", "of")
 	for _, s := range r.Summaries() {
 		fmt.Fprintf(out, "%-24s %7d %8.0f %8.0f %8.0f   %9.0f %6.0f %6.0f %6.0f %8d %8d\n", s.Title, s.Rounds,
 			s.Median.Milliseconds(), s.Least.Milliseconds(), s.Worst.Milliseconds(),
 			s.Phases.Detection.Milliseconds(), s.Phases.VRRP.Milliseconds(), s.Phases.Hook.Milliseconds(), s.Phases.Client.Milliseconds(), s.Lost, s.Writes)
 	}
+	fmt.Fprintf(out, "\n%-24s %7s %8s %8s %8s %8s\n", "stands still for", "moved", "of", "worst ms", "nowhere", "in files")
+	for _, d := range stalls {
+		var moved, all, lost, kept int
+		var worst Duration
+		for _, s := range r.Stalls {
+			if s.For != Duration(d) {
+				continue
+			}
+			all++
+			if s.Moved {
+				moved++
+			}
+			lost, kept, worst = lost+s.Lost, kept+s.Preserved, max(worst, s.Outage)
+		}
+		fmt.Fprintf(out, "%-24v %7d %8d %8.0f %8d %8d\n", d, moved, all, worst.Milliseconds(), lost, kept)
+	}
+	fmt.Fprintf(out, "\nin an hour: %.1f s of CPU on the active host, %.1f s on the standby; %.0f adverts\n", r.Cost.Active, r.Cost.Standby, r.Cost.Adverts)
 }

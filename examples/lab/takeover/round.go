@@ -77,7 +77,9 @@ func Run(ctx context.Context, s *site.Site, f Fault, name string) (_ Round, err 
 		if of.active {
 			host = active.Name
 		}
-		e, err := s.Journal.Wait(ctx, func(e netlab.Entry) bool { return e.Host == host && e.At.After(began) && of.text.MatchString(e.Message) })
+		e, err := s.Journal.Wait(ctx, func(e netlab.Entry) bool {
+			return e.Host == host && e.At.After(began) && of.text.MatchString(e.Message)
+		})
 		if err != nil {
 			err = fmt.Errorf("%s did not log %v: %w", host, of.text, err)
 		}
