@@ -41,7 +41,7 @@ func example(t *testing.T, name string) corpus {
 
 // No false alarm: the files that people copy have no finding, on any of their hosts.
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"active-standby", "active-standby-witness", "sentinel-vip", "haproxy-sentinel"} {
+	for _, name := range []string{"active-standby", "fast-failover", "active-standby-witness", "sentinel-vip", "haproxy-sentinel"} {
 		c := example(t, name)
 		if c.files[places["redis-vip.toml"]] == "" || c.files["/etc/redis-vip/never-boot-as-master.conf"] == "" {
 			t.Fatalf("%s: files are missing", name)

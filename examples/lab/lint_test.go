@@ -28,7 +28,7 @@ func lintOn(t *testing.T, ctx context.Context, n *site.Node) (code int, says str
 // No false alarm: on the hosts of the examples, running, redis-vip lint finds nothing,
 // neither in the files nor in what runs.
 func TestLintFindsNothing(t *testing.T) {
-	for name, build := range map[string]builder{"pair": site.Pair, "pair with a witness": site.Witnessed, "trio": site.Trio, "HAProxy": site.Proxied} {
+	for name, build := range map[string]builder{"pair": site.Pair, "fast pair": site.Fast, "pair with a witness": site.Witnessed, "trio": site.Trio, "HAProxy": site.Proxied} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, s := start(t, build, site.Options{Timer: name == "trio" || name == "HAProxy"})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"redis-vip/examples/lab/ledger"
@@ -50,6 +51,9 @@ func Run(ctx context.Context, s *site.Site, f Fault, name string) (_ Round, err 
 	if err := book.WaitAcknowledged(ctx, writes); err != nil {
 		return Round{}, err
 	}
+	if err := streaming(ctx, active, standby); err != nil {
+		return Round{}, err
+	}
 	began := time.Now()
 	s.Note("the fault begins: %s on %s", f.Title, active.Name)
 	if err := f.Make(ctx, s, active); err != nil {
@@ -66,8 +70,9 @@ func Run(ctx context.Context, s *site.Site, f Fault, name string) (_ Round, err 
 	if err != nil {
 		return Round{}, err
 	}
-	report := book.Report()
-	r := Round{Fault: f.Name, Outage: Duration(report.Outage.Duration()), Acknowledged: report.Acknowledged, Lost: len(missing)}
+	acknowledged := book.Times()
+	outage := longest(acknowledged, began)
+	r := Round{Fault: f.Name, Outage: Duration(outage.Duration()), Acknowledged: len(acknowledged), Lost: len(missing)}
 
 	// All of it has happened: the lines are only on their way.
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -88,8 +93,19 @@ func Run(ctx context.Context, s *site.Site, f Fault, name string) (_ Round, err 
 	noticed, err1 := logged(f.noticed)
 	arrived, err2 := addresses.Wait(ctx, func(a netlab.AddressEvent) bool { return a.Added && a.Address.Addr() == s.VIP.Addr() })
 	promoted, err3 := logged(entry{text: masterEnabled})
-	r.Phases = divide(report.Outage, noticed, arrived.At, promoted)
+	r.Phases = divide(outage, noticed, arrived.At, promoted)
 	return r, errors.Join(err1, err2, err3)
+}
+
+// longest is the longest time without an acknowledged write that ends after a moment: one
+// before it has nothing to do with the fault.
+func longest(acknowledged []time.Time, after time.Time) (most ledger.Gap) {
+	for i, to := range acknowledged[1:] {
+		if gap := (ledger.Gap{From: acknowledged[i], To: to}); to.After(after) && gap.Duration() > most.Duration() {
+			most = gap
+		}
+	}
+	return most
 }
 
 // divide divides an outage at what happened. What happened before it began took no time
@@ -97,7 +113,7 @@ func Run(ctx context.Context, s *site.Site, f Fault, name string) (_ Round, err 
 func divide(outage ledger.Gap, noticed, arrived, promoted time.Time) Phases {
 	from := outage.From
 	until := func(t time.Time) (took Duration) {
-		if t.After(outage.To) {
+		if t = t.Round(0); t.After(outage.To) { // the clock that all of them have
 			t = outage.To
 		}
 		if t.After(from) {
@@ -106,4 +122,27 @@ func divide(outage ledger.Gap, noticed, arrived, promoted time.Time) Phases {
 		return took
 	}
 	return Phases{until(noticed), until(arrived), until(promoted), until(outage.To)}
+}
+
+// streaming waits until the standby gets what is written: for up to a second after a full
+// copy, its link is up and the master still holds everything back (replication.c, ONLINE).
+func streaming(ctx context.Context, active, standby *site.Node) error {
+	offset := func(n *site.Node) (int, error) {
+		facts, err := n.Redis.Facts(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return strconv.Atoi(facts[map[bool]string{true: "master_repl_offset", false: "slave_repl_offset"}[n == active]])
+	}
+	want, err := offset(active)
+	if err != nil {
+		return err
+	}
+	return netlab.Until(ctx, func(context.Context) error {
+		got, err := offset(standby)
+		if err == nil && got < want {
+			err = fmt.Errorf("%s has got %d of %d bytes", standby.Name, got, want)
+		}
+		return err
+	})
 }
