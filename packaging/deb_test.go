@@ -75,7 +75,7 @@ vrrp_instance other {
 func TestPairAsTheReadmeSays(t *testing.T) {
 	p := newHosts(t, 2)
 	first, second := p.Booted[0], p.Booted[1]
-	p.follow("Active/standby pair", func(s step) {
+	p.follow(readme, "Active/standby pair", func(s step) {
 		if s.on == "on the host whose data you keep" {
 			p.until(30*time.Second, func() error { // "until it says …"
 				if said := p.sh(first, "redis-vip explain"); !strings.Contains(said, "is here: this node should be a master") || !strings.Contains(said, "FIT (master)") {
@@ -201,7 +201,7 @@ func TestPairAsTheReadmeSays(t *testing.T) {
 // examples/lab/booted, with the package, too.
 func TestTrioAsTheReadmeSays(t *testing.T) {
 	p := newHosts(t, 3)
-	p.follow("Redis Sentinel", func(step) {})
+	p.follow(readme, "Redis Sentinel", func(step) {})
 	first := p.Booted[0]
 	p.until(40*time.Second, func() error { return p.whole(first) })
 	for _, h := range p.Booted {

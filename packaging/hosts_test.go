@@ -171,16 +171,19 @@ func (p *hosts) missing(book *ledger.Ledger, master *booted.Host) int {
 	return len(lost)
 }
 
-// follow does what a section of the README says. A step on all hosts is done on one
+// readme is the project's own.
+const readme = "../README.md"
+
+// follow does what a section of a README says. A step on all hosts is done on one
 // after the other; after is called when a step is done.
-func (p *hosts) follow(section string, after func(step)) {
+func (p *hosts) follow(path, section string, after func(step)) {
 	p.t.Helper()
 	for _, h := range p.Booted {
 		p.sh(h, "systemctl start redis-server") // as apt does where nothing forbids it
 		p.until(10*time.Second, func() error { return p.redis[h].Ping(p.ctx).Err() })
 	}
 	p.check(p.redis[p.Booted[0]].Set(p.ctx, "here", "before", 0).Err())
-	for _, s := range quickStart(p.t, section) {
+	for _, s := range quickStart(p.t, path, section) {
 		on := p.Booted
 		switch s.on {
 		case "on both", "on all three":
@@ -189,7 +192,7 @@ func (p *hosts) follow(section string, after func(step)) {
 		case "then, on the other":
 			on = on[1:]
 		default:
-			p.t.Fatalf("README.md: on which host is %q?", s.on)
+			p.t.Fatalf("%s: on which host is %q?", path, s.on)
 		}
 		for _, h := range on {
 			p.sh(h, "cd /root; exec </dev/null\n"+strings.Join(s.commands, "\n"))

@@ -11,7 +11,7 @@ func TestProceduresUnderSentinel(t *testing.T) {
 	t.Parallel()
 	p := newHosts(t, 5)
 	p.Booted, p.spare = p.Booted[:3], p.Booted[3:]
-	p.follow("Redis Sentinel", func(step) {})
+	p.follow(readme, "Redis Sentinel", func(step) {})
 	p.until(patience, func() error { return p.whole(p.Booted[0]) })
 	p.together()
 

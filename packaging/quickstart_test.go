@@ -16,15 +16,15 @@ type step struct {
 // mostCommands is what a newcomer types on one host until the first failover.
 const mostCommands = 10
 
-// quickStart reads the steps out of a section of the README, so that what is tested is
+// quickStart reads the steps out of a section of a README, so that what is tested is
 // what people are told.
-func quickStart(t *testing.T, section string) (steps []step) {
+func quickStart(t *testing.T, path, section string) (steps []step) {
 	t.Helper()
-	_, text, found := strings.Cut(string(read(t, "../README.md")), "\n### "+section+"\n")
+	_, text, found := strings.Cut(string(read(t, path)), "# "+section+"\n")
 	if !found {
-		t.Fatalf("README.md has no section %q", section)
+		t.Fatalf("%s has no section %q", path, section)
 	}
-	text, _, _ = strings.Cut(text, "\n### ")
+	text, _, _ = strings.Cut(text, "\n##")
 	perHost := 0
 	for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?)```").FindAllStringSubmatch(text, -1) {
 		for line := range strings.Lines(block[1]) {
@@ -36,7 +36,7 @@ func quickStart(t *testing.T, section string) (steps []step) {
 				on, _, _ := strings.Cut(comment, ";")
 				steps = append(steps, step{on: on})
 			case len(steps) == 0:
-				t.Fatalf("README.md, %s: %q: on which host?", section, line)
+				t.Fatalf("%s, %s: %q: on which host?", path, section, line)
 			default:
 				last := &steps[len(steps)-1]
 				last.commands = append(last.commands, line)
