@@ -36,6 +36,7 @@ func faultCommand() *cli.Command {
 			&cli.StringFlag{Name: "hooks", Value: string(fault.Ours), Usage: "`WHOSE` programs keepalived or Sentinel calls: ours, or plain shell hooks (shell)"},
 			&cli.IntFlag{Name: "parallel", Value: 4, Usage: "how many faults to make at once, each in a lab of its own"},
 			&cli.BoolFlag{Name: "second", Usage: "of a pair, have the node with the lower priority be the active one"},
+			&cli.BoolFlag{Name: "fast", Usage: "of a pair, take examples/fast-failover"},
 			&cli.DurationFlag{Name: "age", Usage: "let it run for that long before the fault"},
 			&cli.BoolFlag{Name: "journal", Usage: "print what all hosts logged, too"},
 		},
@@ -55,7 +56,7 @@ func faultCommand() *cli.Command {
 			}
 			f := faults{
 				Scenarios: found, Parallel: max(c.Int("parallel"), 1), Journal: c.Bool("journal"), Out: os.Stdout,
-				Options: fault.Options{Hooks: fault.Hooks(c.String("hooks")), Second: c.Bool("second"), Age: c.Duration("age")},
+				Options: fault.Options{Hooks: fault.Hooks(c.String("hooks")), Second: c.Bool("second"), Fast: c.Bool("fast"), Age: c.Duration("age")},
 			}
 			var err error
 			switch f.Options.Hooks {

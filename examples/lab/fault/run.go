@@ -35,6 +35,9 @@ type Options struct {
 	// after a cut, keepalived gives the VIP back to the first.
 	Second bool
 
+	// Fast has a pair be that of examples/fast-failover.
+	Fast bool
+
 	// Age is how long the pair has run before the fault. Nodes that have only just
 	// come up are treated with more caution than others (boot_wait).
 	Age time.Duration
@@ -55,6 +58,8 @@ func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 		build = site.Trio
 	case s.Setup.Witness:
 		build = site.Witnessed
+	case o.Fast:
+		build = site.Fast
 	}
 	pair, err := build(ctx, options)
 	if err != nil {

@@ -26,18 +26,22 @@ type Bench struct {
 
 // stalls are for how long the active host stands still.
 var stalls = []time.Duration{
-	300 * time.Millisecond, 500 * time.Millisecond, 600 * time.Millisecond, 800 * time.Millisecond,
+	500 * time.Millisecond, 600 * time.Millisecond, 800 * time.Millisecond,
 	time.Second, 2 * time.Second, 5 * time.Second,
 }
 
 const (
-	idle     = 30 * time.Second // for the cost of nothing
+	idle     = 20 * time.Second // for the cost of nothing
 	patience = time.Minute      // for one round
 )
 
 // Run measures in one lab, one fault after the other. What it returns with an error is
 // what it has measured until then.
 func (b Bench) Run(ctx context.Context) (r Report, err error) {
+	var plain Cost
+	if err := b.plain(ctx, &plain); err != nil {
+		return r, err
+	}
 	s, err := site.Fast(ctx, site.Options{Programs: b.Programs})
 	if err != nil {
 		return r, err
@@ -49,6 +53,7 @@ func (b Bench) Run(ctx context.Context) (r Report, err error) {
 	if r, err = where(ctx, s); err != nil {
 		return r, err
 	}
+	r.Plain = plain
 	for n := range b.Rounds {
 		for _, f := range Faults {
 			err := b.settled(ctx, s, n, func(ctx context.Context) error {
@@ -80,8 +85,25 @@ func (b Bench) Run(ctx context.Context) (r Report, err error) {
 			}
 		}
 	}
-	return r, b.settled(ctx, s, 0, func(ctx context.Context) (err error) {
-		r.Cost, err = Watch(ctx, s, idle)
+	return r, b.cost(ctx, s, &r.Cost)
+}
+
+// plain measures what the plain pair costs, to compare with.
+func (b Bench) plain(ctx context.Context, into *Cost) (err error) {
+	s, err := site.Pair(ctx, site.Options{Programs: b.Programs})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	return b.cost(ctx, s, into)
+}
+
+func (b Bench) cost(ctx context.Context, s *site.Site, into *Cost) error {
+	return b.settled(ctx, s, 0, func(ctx context.Context) (err error) {
+		*into, err = Watch(ctx, s, idle)
 		return err
 	})
 }
@@ -147,6 +169,9 @@ func (r Report) Save(folder string) error {
 	}
 	file, err := os.Create(filepath.Join(folder, pictureFile))
 	if err != nil {
+		return err
+	}
+	if r, err = Load(folder); err != nil { // what can be drawn again
 		return err
 	}
 	return errors.Join(r.Draw(file), file.Close())

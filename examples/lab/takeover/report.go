@@ -35,6 +35,7 @@ type Report struct {
 	Linux      string  `json:"linux"`
 	CPUs       int     `json:"cpus"`
 	Cost       Cost    `json:"cost_per_hour"`
+	Plain      Cost    `json:"cost_per_hour_of_active_standby"`
 	Rounds     []Round `json:"rounds"`
 	Stalls     []Stall `json:"stalls"`
 }
@@ -118,5 +119,11 @@ func (r Report) Print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%-24v %7d %8d %8.0f %8d %8d\n", d, moved, all, worst.Milliseconds(), lost, kept)
 	}
-	fmt.Fprintf(out, "\nin an hour: %.1f s of CPU on the active host, %.1f s on the standby; %.0f adverts\n", r.Cost.Active, r.Cost.Standby, r.Cost.Adverts)
+	for _, c := range []struct {
+		name string
+		cost Cost
+	}{{"fast-failover", r.Cost}, {"active-standby", r.Plain}} {
+		fmt.Fprintf(out, "\n%s, in an hour: %.1f s of CPU on the active host, %.1f s on the standby; %.0f adverts", c.name, c.cost.Active, c.cost.Standby, c.cost.Adverts)
+	}
+	fmt.Fprintln(out)
 }
