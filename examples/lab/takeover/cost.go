@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -40,11 +41,13 @@ func Watch(ctx context.Context, s *site.Site, d time.Duration) (Cost, error) {
 	after, err := usage(ctx, active, standby)
 	hours := after.at.Sub(before.at).Hours()
 	return Cost{
-		Active:  (after.active - before.active) / hours,
-		Standby: (after.standby - before.standby) / hours,
-		Adverts: (after.adverts - before.adverts) / hours,
+		Active:  round((after.active-before.active)/hours, 10),
+		Standby: round((after.standby-before.standby)/hours, 10),
+		Adverts: round((after.adverts-before.adverts)/hours, 1),
 	}, err
 }
+
+func round(x, parts float64) float64 { return math.Round(x*parts) / parts }
 
 type used struct {
 	at                       time.Time

@@ -13,12 +13,13 @@ import (
 // The picture, in pixels.
 const (
 	width  = 760
+	margin = 12
 	scale  = 1600 * time.Millisecond // what the width stands for
 	legend = 34
 	head   = 30 // the line above the bars of a fault
 	bar    = 6
 	pitch  = 8 // from one bar to the next
-	foot   = 28
+	foot   = 30
 )
 
 // phases are the colours of an outage's parts: each can be told from its neighbours by
@@ -27,30 +28,31 @@ var phases = []struct {
 	name string
 	of   func(Phases) Duration
 	fill string
+	at   float64 // where the legend has it
 }{
-	{"detection", func(p Phases) Duration { return p.Detection }, "#d4761c"},
-	{"VRRP: the VIP moves", func(p Phases) Duration { return p.VRRP }, "#8957e5"},
-	{"hook: Redis is the master", func(p Phases) Duration { return p.Hook }, "#2f9e6e"},
-	{"client: finds it", func(p Phases) Duration { return p.Client }, "#388bfd"},
+	{"detection", func(p Phases) Duration { return p.Detection }, "#d4761c", 0},
+	{"VRRP: the VIP moves", func(p Phases) Duration { return p.VRRP }, "#8957e5", 120},
+	{"hook: Redis is the master", func(p Phases) Duration { return p.Hook }, "#2f9e6e", 310},
+	{"client: has found it", func(p Phases) Duration { return p.Client }, "#388bfd", 530},
 }
 
 //go:embed picture.svg.tmpl
 var picture string
 
-var pictureTemplate = template.Must(template.New("picture").Funcs(template.FuncMap{
-	"below":  func(y int) int { return y + 18 },
-	"beside": func(x float64) float64 { return x + 18 },
-}).Parse(picture))
+var pictureTemplate = template.Must(template.New("picture").Parse(picture))
 
 type (
-	mark  struct{ X, Y, Width, Height float64 }
-	label struct {
-		X          float64
+	key struct {
+		X, TextX   float64
 		Text, Fill string
 	}
+	tick struct {
+		X    float64
+		Text string
+	}
 	part struct {
-		mark
-		Fill string
+		X, Y, Width, Height float64
+		Fill                string
 	}
 	group struct {
 		Y, From, To int
@@ -59,9 +61,10 @@ type (
 		Parts       []part
 	}
 	drawing struct {
-		Title                      string
-		Width, Height, Top, Bottom int
-		Ticks, Keys                []label
+		Title, View                string
+		Width, Height, Right, Foot int
+		Keys                       []key
+		Ticks                      []tick
 		Groups                     []group
 	}
 )
@@ -69,27 +72,28 @@ type (
 // Draw draws each round as a bar that is divided into its phases, the shortest above, and
 // the goal of the median as a dashed line.
 func (r Report) Draw(out io.Writer) error {
-	d := drawing{Width: width, Top: legend, Title: "How long writes pause, and where the time goes: " + r.Date}
-	for i, p := range phases {
-		d.Keys = append(d.Keys, label{X: float64(i) * width / 4, Text: p.name, Fill: p.fill})
+	d := drawing{Right: width, Title: "How long writes pause, and where the time goes: " + r.Date}
+	for _, p := range phases {
+		d.Keys = append(d.Keys, key{p.at, p.at + 18, p.name, p.fill})
 	}
 	y := legend
 	for _, s := range r.Summaries() {
 		g := group{
-			Title: s.Title, Y: y + head - 10, From: y + head - 4, Goal: across(Duration(s.Goal)),
-			Text: fmt.Sprintf("median of %d: %.2f s, promised %.1f s; lost %d of %d writes", s.Rounds, time.Duration(s.Median).Seconds(), s.Goal.Seconds(), s.Lost, s.Writes),
+			Title: s.Title, Y: y + head - 9, From: y + head - 4, Goal: across(Duration(s.Goal)),
+			Text: fmt.Sprintf("median of %d: %.2f s, goal %.1f s · lost %d of %d writes", s.Rounds, time.Duration(s.Median).Seconds(), s.Goal.Seconds(), s.Lost, s.Writes),
 		}
 		y += head
 		for _, round := range r.sorted(s.Name) {
 			g.Parts = append(g.Parts, parts(round, float64(y))...)
 			y += pitch
 		}
-		g.To = y
+		g.To = y + 2
 		d.Groups = append(d.Groups, g)
 	}
-	d.Bottom, d.Height = y+6, y+6+foot
+	d.Foot, d.Width, d.Height = y+18, width+2*margin, y+foot
+	d.View = fmt.Sprintf("%d 0 %d %d", -margin, d.Width, d.Height)
 	for t := time.Duration(0); t < scale; t += scale / 8 {
-		d.Ticks = append(d.Ticks, label{X: max(across(Duration(t)), 8), Text: fmt.Sprintf("%.1f s", t.Seconds())})
+		d.Ticks = append(d.Ticks, tick{across(Duration(t)), fmt.Sprintf("%.1f s", t.Seconds())})
 	}
 	d.Ticks[0].Text = "0"
 	return pictureTemplate.Execute(out, d)
@@ -106,7 +110,7 @@ func parts(r Round, y float64) (list []part) {
 	x := 0.0
 	for _, p := range phases {
 		wide := across(p.of(r.Phases))
-		list = append(list, part{mark{x, y, wide, bar}, p.fill})
+		list = append(list, part{x, y, wide, bar, p.fill})
 		x = tenth(x + wide)
 	}
 	return list
