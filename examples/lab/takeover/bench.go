@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -35,62 +36,33 @@ const (
 	patience = time.Minute      // for one round
 )
 
-// Run measures in one lab, one fault after the other. What it returns with an error is
-// what it has measured until then.
+// Run measures. What it returns with an error is what it has measured until then.
 func (b Bench) Run(ctx context.Context) (r Report, err error) {
-	var plain Cost
-	if err := b.plain(ctx, &plain); err != nil {
+	if r, err = where(); err != nil {
 		return r, err
 	}
-	s, err := site.Fast(ctx, site.Options{Programs: b.Programs})
+	err = b.on(ctx, site.Pair, func(s *site.Site) error { return b.cost(ctx, s, &r.Plain) })
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.Start(ctx); err != nil {
-		return r, err
-	}
-	if r, err = where(ctx, s); err != nil {
-		return r, err
-	}
-	r.Plain = plain
-	for n := range b.Rounds {
-		for _, f := range Faults {
-			err := b.settled(ctx, s, n, func(ctx context.Context) error {
-				active, err := s.Holder()
-				if err != nil {
-					return err
-				}
-				round, err := Run(ctx, s, f, fmt.Sprintf("%s%d", f.Name, n))
-				if err != nil {
-					return err
-				}
-				r.Rounds = append(r.Rounds, round)
-				return f.Back(ctx, s, active)
-			})
-			if err != nil {
-				return r, fmt.Errorf("%s, round %d: %w", f.Title, n+1, err)
-			}
-		}
-	}
-	for n := range (b.Rounds + 1) / 2 {
-		for _, d := range stalls {
-			err := b.settled(ctx, s, n, func(ctx context.Context) error {
-				stall, err := StandStill(ctx, s, d, fmt.Sprintf("still%v-%d", d, n))
-				r.Stalls = append(r.Stalls, stall)
+	return r, b.on(ctx, site.Fast, func(s *site.Site) error {
+		for n := range b.Rounds {
+			if err := b.faults(ctx, s, n, &r); err != nil {
 				return err
-			})
-			if err != nil {
-				return r, fmt.Errorf("stands still for %v: %w", d, err)
 			}
 		}
-	}
-	return r, b.cost(ctx, s, &r.Cost)
+		for n := range (b.Rounds + 1) / 2 {
+			if err := b.stalls(ctx, s, n, &r); err != nil {
+				return err
+			}
+		}
+		return b.cost(ctx, s, &r.Cost)
+	})
 }
 
-// plain measures what the plain pair costs, to compare with.
-func (b Bench) plain(ctx context.Context, into *Cost) (err error) {
-	s, err := site.Pair(ctx, site.Options{Programs: b.Programs})
+// on runs something on a pair of its own.
+func (b Bench) on(ctx context.Context, build func(context.Context, site.Options) (*site.Site, error), run func(*site.Site) error) (err error) {
+	s, err := build(ctx, site.Options{Programs: b.Programs})
 	if err != nil {
 		return err
 	}
@@ -98,12 +70,52 @@ func (b Bench) plain(ctx context.Context, into *Cost) (err error) {
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
-	return b.cost(ctx, s, into)
+	return run(s)
 }
 
+// faults makes each once, one after the other.
+func (b Bench) faults(ctx context.Context, s *site.Site, n int, r *Report) error {
+	for _, f := range Faults {
+		err := b.settled(ctx, s, n, func(ctx context.Context) error {
+			active, err := s.Holder()
+			if err != nil {
+				return err
+			}
+			round, err := Run(ctx, s, f, fmt.Sprintf("%s%d", f.Name, n))
+			if err != nil {
+				return err
+			}
+			r.Rounds = append(r.Rounds, round)
+			return f.Back(ctx, s, active)
+		})
+		if err != nil {
+			return fmt.Errorf("%s, round %d: %w", f.Title, n+1, err)
+		}
+	}
+	return nil
+}
+
+// stalls has the active host stand still for ever longer.
+func (b Bench) stalls(ctx context.Context, s *site.Site, n int, r *Report) error {
+	for _, d := range stalls {
+		err := b.settled(ctx, s, n, func(ctx context.Context) error {
+			stall, err := StandStill(ctx, s, d, fmt.Sprintf("still%v-%d", d, n))
+			if err == nil {
+				r.Stalls = append(r.Stalls, stall)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("stands still for %v: %w", d, err)
+		}
+	}
+	return nil
+}
+
+// cost lets nothing happen for a while.
 func (b Bench) cost(ctx context.Context, s *site.Site, into *Cost) error {
 	return b.settled(ctx, s, 0, func(ctx context.Context) (err error) {
-		*into, err = Watch(ctx, s, idle)
+		*into, err = Idle(ctx, s, idle)
 		return err
 	})
 }
@@ -124,32 +136,30 @@ func (b Bench) settled(ctx context.Context, s *site.Site, n int, then func(conte
 	return then(ctx)
 }
 
-var version = regexp.MustCompile(`v=?([0-9.]+)`)
-
-// where says when, and with what, it was measured.
-func where(ctx context.Context, s *site.Site) (r Report, err error) {
-	n := s.Nodes[0]
-	of := func(args ...string) (string, error) {
-		text, err := n.Output(ctx, "/bin/sh", "-c", strings.Join(args, " ")+" 2>&1")
-		found := version.FindStringSubmatch(text)
-		if err == nil && found == nil {
-			err = fmt.Errorf("%v does not say its version", args)
-		}
-		if err != nil {
-			return "", err
-		}
-		return found[1], nil
-	}
+// where says when, and with what, it is measured.
+func where() (Report, error) {
+	redis, err1 := versionOf("redis-server")
+	keepalived, err2 := versionOf("keepalived")
 	var kernel unix.Utsname
-	redis, err1 := of("redis-server", "--version")
-	keepalived, err2 := of("keepalived", "--version")
-	if err := unix.Uname(&kernel); err != nil {
-		return r, err
-	}
+	err3 := unix.Uname(&kernel)
 	release, _, _ := strings.Cut(unix.ByteSliceToString(kernel.Release[:]), "-")
 	return Report{
 		Date: time.Now().UTC().Format(time.DateOnly), Redis: redis, Keepalived: keepalived, Linux: release, CPUs: runtime.NumCPU(),
-	}, errors.Join(err1, err2)
+	}, errors.Join(err1, err2, err3)
+}
+
+var version = regexp.MustCompile(`v=?([0-9.]+)`)
+
+func versionOf(daemon string) (string, error) {
+	text, err := exec.Command(daemon, "--version").CombinedOutput()
+	found := version.FindSubmatch(text)
+	if err == nil && found == nil {
+		err = errors.New("no version")
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s --version: %w", daemon, err)
+	}
+	return string(found[1]), nil
 }
 
 // The files beside the example.

@@ -22,8 +22,8 @@ type Cost struct {
 	Adverts float64 `json:"adverts"`       // that VRRP sends
 }
 
-// Watch measures a whole pair for a while.
-func Watch(ctx context.Context, s *site.Site, d time.Duration) (Cost, error) {
+// Idle measures a whole pair for a while in which nothing happens.
+func Idle(ctx context.Context, s *site.Site, d time.Duration) (Cost, error) {
 	active, err := s.Master(ctx)
 	if err != nil {
 		return Cost{}, err
