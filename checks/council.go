@@ -25,11 +25,18 @@ type Answer struct {
 	Sentinel netip.AddrPort
 	ID       string         // its own; empty where it does not say (before 6.2)
 	Master   netip.AddrPort // invalid if Err
-	Others   []netip.AddrPort
+	Others   []Other
 	Epoch    int  // config-epoch: of two answers, the higher one is the newer
 	Failover bool // it is in the middle of one
+	Down     bool // it takes its master for down
 	Replicas int  // how many it knows, dead or alive
 	Err      error
+}
+
+// Other is a Sentinel that another one knows.
+type Other struct {
+	Addr netip.AddrPort // as it has announced itself
+	ID   string
 }
 
 // ErrUnknownMaster says that a Sentinel does not monitor a master of that name.

@@ -52,6 +52,7 @@ func (s RedisSentinel) Ask(ctx context.Context, group string) checks.Answer {
 	a := checks.Answer{
 		Sentinel: s.Addr(), ID: id.Val(), Epoch: number("config-epoch"), Replicas: number("num-slaves"),
 		Failover: strings.Contains(state.Val()["flags"], "failover_in_progress"),
+		Down:     strings.Contains(state.Val()["flags"], "s_down"),
 	}
 	pair, err := master.Result()
 	switch {
@@ -68,7 +69,7 @@ func (s RedisSentinel) Ask(ctx context.Context, group string) checks.Answer {
 	}
 	for _, other := range others.Val() {
 		if addr, err := address(other["ip"], other["port"]); err == nil {
-			a.Others = append(a.Others, addr)
+			a.Others = append(a.Others, checks.Other{Addr: addr, ID: other["runid"]})
 		}
 	}
 	return a
@@ -129,7 +130,7 @@ func Convene(ctx context.Context, group string, self netip.AddrPort, known []Sen
 		ids[a.ID] = true
 		answers = append(answers, a)
 		for _, other := range a.Others {
-			ask(at(other))
+			ask(at(other.Addr))
 		}
 		if a.Err == nil {
 			votes[a.Master]++

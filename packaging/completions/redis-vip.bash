@@ -20,7 +20,7 @@ _redis_vip() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--state-dir | --run-dir | --root)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--group | --node | --nodes | --vips | --interface | --username | --tls-server-name | --sentinels | --sentinel-username | --timeout | --peer-timeout | --hook-timeout | --boot-wait | --fence-after | --gateway | --witnesses | --witness-username | --config-id | --n | --to)
+	--group | --node | --nodes | --vips | --interface | --username | --tls-server-name | --sentinels | --sentinel-username | --timeout | --peer-timeout | --hook-timeout | --boot-wait | --fence-after | --gateway | --witnesses | --witness-username | --wait | --config-id | --n | --to)
 		return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -40,7 +40,7 @@ _redis_vip() {
 	done
 	case $command in
 	"") options="--help --version" words="explain lint history switchover maintenance preserved contested reconcile" ;;
-	" explain") options="$common --expect --json" ;;
+	" explain") options="$common --expect --json --wait" ;;
 	" lint") options="$common --keepalived --redis --sentinel --other --config-id --root --offline --strict --json" words=$(compgen -f -- "$cur") ;;
 	" history") options="$common --n --json" words=$(_redis_vip_groups) ;;
 	" switchover") options="$common --dry-run" words=$(_redis_vip_groups) ;;

@@ -28,6 +28,7 @@ complete -c redis-vip -n __fish_use_subcommand -a reconcile -d 'let this host fo
 
 complete -c redis-vip -n '__fish_seen_subcommand_from explain' -l expect -x -a 'any master replica' -d 'judge as for this ROLE: master, replica or any'
 complete -c redis-vip -n '__fish_seen_subcommand_from explain' -l json -d 'for programs'
+complete -c redis-vip -n '__fish_seen_subcommand_from explain' -l wait -x -d 'look again until all is at rest here, for DURATION at most'
 complete -c redis-vip -n '__fish_seen_subcommand_from lint' -F
 complete -c redis-vip -n '__fish_seen_subcommand_from lint' -l keepalived -r -F -d 'read FILE instead of /etc/keepalived/keepalived.conf'
 complete -c redis-vip -n '__fish_seen_subcommand_from lint' -l redis -r -F -d 'read FILE instead of /etc/redis/redis.conf'

@@ -28,11 +28,15 @@ func explainCommand() *cli.Command {
 		Flags: common(
 			&cli.StringFlag{Name: "expect", Value: "any", EnvVars: []string{"REDIS_VIP_EXPECT"}, Usage: "judge as for this `ROLE`: master, replica or any"},
 			&cli.BoolFlag{Name: "json", Usage: "for programs"},
+			&cli.DurationFlag{Name: "wait", Usage: "look again until all is at rest here, for `DURATION` at most"},
 		),
 		Action: func(c *cli.Context) error {
 			var expect checks.Expectation
 			if err := expect.UnmarshalText([]byte(c.String("expect"))); err != nil {
 				return usage("--expect or REDIS_VIP_EXPECT: %w", err)
+			}
+			if c.Duration("wait") < 0 {
+				return usage("--wait: %v is below zero", c.Duration("wait"))
 			}
 			seat, err := sit(overrides(c), true)
 			if err != nil {
@@ -42,7 +46,7 @@ func explainCommand() *cli.Command {
 			policy.Expect = expect
 			e := Explain{
 				Group: seat.Name, VIPs: seat.VIPs, Survey: seat.electing(seat.survey(), policy).Full, Policy: policy, Condition: seat.condition,
-				Out: c.App.Writer, JSON: c.Bool("json"),
+				Out: c.App.Writer, JSON: c.Bool("json"), Wait: c.Duration("wait"), Retry: time.Second,
 				// One that hangs must not take the others' time: this node, the Sentinels and those
 				// that they know, the other nodes.
 				Timeout: seat.Timeout + 3*seat.PeerTimeout,
@@ -66,7 +70,9 @@ type Explain struct {
 	Condition func() condition
 	Out       io.Writer
 	JSON      bool
-	Timeout   time.Duration
+	Timeout   time.Duration // of one look
+	Wait      time.Duration // for all to be at rest; 0: it is shown as it is
+	Retry     time.Duration // between two looks
 }
 
 // report is what explain prints.
@@ -80,6 +86,7 @@ type report struct {
 	Verdict   checks.Verdict `json:"verdict"`
 	Because   string         `json:"because"`
 	Remedy    string         `json:"remedy,omitempty"`
+	Unsettled string         `json:"unsettled,omitempty"` // what --wait would wait for
 	condition
 }
 
@@ -98,10 +105,11 @@ type condition struct {
 
 // council is what the Sentinels say.
 type council struct {
-	Answers []vote         `json:"answers"`
-	Master  netip.AddrPort `json:"master,omitzero"` // whom the majority names
-	Course  checks.Course  `json:"course"`
-	Why     string         `json:"why,omitempty"`
+	Answers []vote           `json:"answers"`
+	Master  netip.AddrPort   `json:"master,omitzero"` // whom the majority names
+	Course  checks.Course    `json:"course"`
+	Why     string           `json:"why,omitempty"`
+	Astray  []netip.AddrPort `json:"astray,omitempty"`
 }
 
 type vote struct {
@@ -111,9 +119,30 @@ type vote struct {
 	Problem  string         `json:"problem,omitempty"`
 }
 
-// Run looks at all nodes at once and prints what it saw. It fails only if it
-// cannot print: an unfit node is explained like any other.
+// Run prints what it saw. An unfit node is explained like any other: it fails only if
+// it cannot print, or if it was to wait, in vain.
 func (e Explain) Run(ctx context.Context) error {
+	r := e.look(ctx)
+	for deadline := time.Now().Add(e.Wait); r.Unsettled != "" && time.Now().Before(deadline) && ctx.Err() == nil; r = e.look(ctx) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(e.Retry):
+		}
+	}
+	var err error
+	if e.JSON {
+		err = printJSON(e.Out, r)
+	} else {
+		err = r.print(screen.New(e.Out))
+	}
+	if err == nil && e.Wait > 0 && r.Unsettled != "" {
+		err = fmt.Errorf("after %v, it is still so: %s", e.Wait, r.Unsettled)
+	}
+	return err
+}
+
+// look asks all nodes at once.
+func (e Explain) look(ctx context.Context) report {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
 	c := checks.Council{FenceIn: e.FenceIn}
@@ -138,14 +167,14 @@ func (e Explain) Run(ctx context.Context) error {
 		c.Facts = facts
 		r.Sentinels = heard(c, c.Resolve(e.Policy))
 	}
-	if e.JSON {
-		return printJSON(e.Out, r)
+	if err := r.unsettled(c); err != nil {
+		r.Unsettled = oneLine([]error{err})
 	}
-	return r.print(screen.New(e.Out))
+	return r
 }
 
 func heard(c checks.Council, to checks.Resolution) *council {
-	said := &council{Master: to.Master, Course: to.Course}
+	said := &council{Master: to.Master, Course: to.Course, Astray: c.Astray()}
 	if to.Why != nil {
 		said.Why = oneLine([]error{to.Why})
 	}
