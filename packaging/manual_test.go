@@ -54,8 +54,8 @@ func manual(t *testing.T, heading string) (steps []step) {
 var literal = strings.NewReplacer(`\(aq`, "'", `\e`, `\`, `\(ti`, "~", `\(ha`, "^")
 
 // procedure does what a section of the manual page says, each step on all its hosts. After
-// each the hosts are what they should be: done is called, and then one is the master with
-// the VIP, and the others follow it.
+// each, one is the master with the VIP, and the others follow it, at once where the step
+// waits; then done is called.
 func (p *hosts) procedure(heading string, done func(step)) {
 	p.t.Helper()
 	p.t.Log(heading)
@@ -79,9 +79,13 @@ func (p *hosts) carryOut(steps []step, done func(step)) {
 			if h == p.absent {
 				p.absent = nil
 			}
+			commands := strings.Join(s.commands, "\n")
+			if strings.Contains(commands, "explain --wait") {
+				p.check(p.whole(p.active())) // the page has waited
+			}
 			p.until(patience, func() error { return p.whole(p.active()) })
-			if strings.Contains(strings.Join(s.commands, " "), "ckquorum") {
-				p.until(patience, func() error { return p.quorum(h) })
+			if strings.Contains(commands, "sentinel reset") {
+				p.check(p.quorum(h))
 			}
 		}
 		if done != nil {
