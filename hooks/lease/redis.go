@@ -84,7 +84,7 @@ func (r Redis) eval(ctx context.Context, script string, args ...any) (any, error
 	switch {
 	case err == nil:
 		return reply, nil
-	case redis.HasErrorPrefix(err, "READONLY"):
+	case redis.HasErrorPrefix(err, "READONLY"), strings.Contains(err.Error(), ": -READONLY "): // 6.2 wraps it
 		return nil, errors.New("witness " + r.Endpoint.String() + " is a replica: it has to be a server of its own")
 	case node.Classify(err) == node.NoPerm:
 		return nil, fmt.Errorf("witness %s: grant our user ~redis-vip:lease:* +eval +get +set +del +pttl +info: %w", r.Endpoint, err)
