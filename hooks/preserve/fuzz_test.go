@@ -36,7 +36,10 @@ func linkTo(t *testing.T, text []byte) *link {
 	return l
 }
 
-const anRDB = "REDIS0011\xfa\tredis-ver\x067.0.15\xff\x00\x00\x00\x00\x00\x00\x00\x00"
+const (
+	anRDB      = "REDIS0011\xfa\tredis-ver\x067.0.15\xff\x00\x00\x00\x00\x00\x00\x00\x00"
+	aValkeyRDB = "VALKEY080\xfa\nvalkey-ver\x059.1.2\xff\x00\x00\x00\x00\x00\x00\x00\x00"
+)
 
 var aReplID = strings.Repeat("0123456789", 4)
 
@@ -44,9 +47,10 @@ var aReplID = strings.Repeat("0123456789", 4)
 // that is taken is an RDB, and can be kept under a name; and no error has in it what a
 // terminal obeys.
 func FuzzLink(f *testing.F) {
-	ok := "+OK\r\n+OK\r\n+OK\r\n"
+	ok := strings.Repeat("+OK\r\n", 4)
 	for _, seed := range []string{
 		ok + "+FULLRESYNC " + aReplID + " 77\r\n$" + fmt.Sprint(len(anRDB)) + "\r\n" + anRDB,
+		ok + "+FULLRESYNC " + aReplID + " 77\r\n$" + fmt.Sprint(len(aValkeyRDB)) + "\r\n" + aValkeyRDB,
 		ok + "\n\n+FULLRESYNC " + aReplID + " 77\r\n\n$EOF:" + strings.Repeat("e", 40) + "\r\n" + anRDB + strings.Repeat("e", 40),
 		ok + "+FULLRESYNC ../../../../../etc/passwd -5\r\n$" + fmt.Sprint(len(anRDB)) + "\r\n" + anRDB, ok + "+FULLRESYNC a 1\r\n$9223372036854775807\r\nREDIS", "-ERR \x1b[2J\r\n", "\n",
 		"+OK\r\n+CONTINUE\r\n", "-NOMASTERLINK\r\n", "$-1\r\n", "$99999\r\n", "$40\r\nrepl_backlog_size:1\r\nrepl_backlog_histlen:0\r\n$10\r\ndb0:keys=1\r\n", "*1\r\n",
@@ -62,7 +66,7 @@ func FuzzLink(f *testing.F) {
 		var copied bytes.Buffer
 		at, size, err := fullCopy(linkTo(t, text), &copied, func(int64) error { return nil }, nil)
 		fit(err)
-		if err == nil && (size != int64(copied.Len()) || !bytes.HasPrefix(copied.Bytes(), []byte("REDIS")) || copied.Len() > len(text)) {
+		if err == nil && (size != int64(copied.Len()) || !bytes.HasPrefix(copied.Bytes(), []byte("REDIS")) && !bytes.HasPrefix(copied.Bytes(), []byte("VALKEY")) || copied.Len() > len(text)) {
 			t.Errorf("%q was copied as %q, of %d bytes", text, copied.Bytes(), size)
 		}
 		if m := (Meta{ReplID: at.replid, Divergence: Divergence{To: at.offset}, Kind: RDB}); err == nil && m.named() != nil {

@@ -37,7 +37,7 @@ type Replay struct {
 	Force    bool          // apply conflicts too; after a replay that left some out, only those
 	Source   bool          // the target may be the node that the file came from
 	Timeout  time.Duration // of one command; 0 means 10 s
-	Program  string        // redis-server, for an RDB; empty means that of PATH
+	Program  string        // for an RDB; empty means redis-server of PATH, or valkey-server
 	Progress func(applied int64)
 }
 

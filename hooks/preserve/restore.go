@@ -24,7 +24,7 @@ type RDBInfo struct {
 	Aux    map[string]string `json:"aux,omitempty"`
 }
 
-// Procedure is how an RDB is brought back by hand, where no redis-server is at hand.
+// Procedure is how an RDB is brought back by hand, where no server is at hand.
 const Procedure = `Copy the file to a host with redis-server, and start one on it that nobody else uses:
   mkdir /tmp/preserved && cp FILE /tmp/preserved/dump.rdb
   redis-server --dir /tmp/preserved --dbfilename dump.rdb --save '' --port 0 --unixsocket /tmp/preserved/sock
@@ -33,8 +33,8 @@ Look at it with redis-cli -s /tmp/preserved/sock, and copy what is missing on th
   redis-cli -s /tmp/preserved/sock MIGRATE HOST PORT KEY 0 5000 COPY
 MIGRATE … COPY refuses a key that exists on the master (BUSYKEY); with REPLACE it overwrites it.`
 
-// ErrNoServer says that there is no redis-server to read an RDB with.
-var ErrNoServer = errors.New("no redis-server on this host")
+// ErrNoServer says that there is no server to read an RDB with.
+var ErrNoServer = errors.New("no redis-server and no valkey-server on this host")
 
 const (
 	loadPoll  = 20 * time.Millisecond
@@ -80,15 +80,24 @@ type private struct {
 	gone chan struct{}
 }
 
+// server is the program that reads an RDB.
+func (r Replay) server() (string, error) {
+	if r.Program != "" {
+		return exec.LookPath(r.Program)
+	}
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNoServer
+}
+
 // serve starts a private server on the file, and waits until it has read it.
 func (f File) serve(ctx context.Context, r Replay) (*private, error) {
-	program := r.Program
-	if program == "" {
-		program = "redis-server"
-	}
-	program, err := exec.LookPath(program)
+	program, err := r.server()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoServer, err)
+		return nil, err
 	}
 	path, err := filepath.Abs(f.Path)
 	if err != nil {
@@ -259,11 +268,15 @@ func (f File) rdbInfo() (info RDBInfo, err error) {
 	if err != nil {
 		return info, err
 	}
-	if n, _ := fmt.Sscanf(string(head[:min(9, len(head))]), "REDIS%04d", &info.Format); n != 1 || len(head) < 9 {
+	const magic = len(redisMagic + "0011")
+	first := string(head[:min(magic, len(head))])
+	redis, _ := fmt.Sscanf(first, redisMagic+"%04d", &info.Format)
+	valkey, _ := fmt.Sscanf(first, valkeyMagic+"%03d", &info.Format)
+	if redis+valkey != 1 || len(first) < magic {
 		return info, fmt.Errorf("%s: %w", f.Path, errBadRDB)
 	}
 	info.Aux = make(map[string]string)
-	for head = head[9:]; len(head) > 0 && head[0] == 0xfa; {
+	for head = head[magic:]; len(head) > 0 && head[0] == 0xfa; {
 		name, rest, ok := rdbString(head[1:])
 		value, rest, ok2 := rdbString(rest)
 		if !ok || !ok2 {

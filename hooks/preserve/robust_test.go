@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,13 +26,16 @@ import (
 )
 
 // hostile looks like a deposed master, up to PSYNC, to which it answers as it
-// likes.
-func hostile(t *testing.T, offset, backlog int64, psync func(net.Conn)) netip.AddrPort {
+// likes. Each word that comes before is told to those who hear.
+func hostile(t *testing.T, offset, backlog int64, psync func(net.Conn), hear ...func(string)) netip.AddrPort {
 	info := fmt.Sprintf("role:master\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\nmaster_repl_offset:%d\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:1\r\n"+
 		"run_id:abc\r\nrepl_backlog_size:1048576\r\nrepl_backlog_histlen:1000\r\nrepl_backlog_first_byte_offset:%d\r\ndb0:keys=5,expires=0\r\n",
 		strings.Repeat("a", 40), strings.Repeat("0", 40), offset, backlog)
 	return nodetest.Fake(t, func(conn net.Conn) {
 		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			for _, h := range hear {
+				h(lines.Text())
+			}
 			switch strings.ToUpper(lines.Text()) {
 			case "HELLO", "AUTH":
 				io.WriteString(conn, "-ERR unknown command\r\n")
@@ -122,6 +126,27 @@ func TestSaveFromAHostileServer(t *testing.T) {
 			}
 			t.Log(err)
 		})
+	}
+}
+
+// Valkey 9 has a format of its own, and sends what only that can say to who tells a
+// version; on others it hangs up.
+func TestSaveOfValkey(t *testing.T) {
+	const copied = "VALKEY080\xfa\nvalkey-ver\x059.1.2\xff\x00\x00\x00\x00\x00\x00\x00\x00"
+	var told atomic.Bool
+	addr := hostile(t, 1000, 500, func(conn net.Conn) {
+		fmt.Fprintf(conn, "+FULLRESYNC %s 1000\r\n", strings.Repeat("a", 40))
+		if told.Load() {
+			fmt.Fprintf(conn, "$%d\r\n%s", len(copied), copied)
+		}
+	}, func(word string) { told.Store(told.Load() || word == "version") })
+	f, err := preserve.Store{Dir: t.TempDir(), Group: "g"}.Save(soon(t), hostileRequest(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := f.Show(soon(t), nil, nil)
+	if err != nil || f.Kind != preserve.RDB || s.RDB.Format != 80 || s.RDB.Aux["valkey-ver"] != "9.1.2" {
+		t.Errorf("%+v, %+v, %v", f.Meta, s.RDB, err)
 	}
 }
 
