@@ -247,7 +247,7 @@ func TestReconcileMends(t *testing.T) {
 	a := nodetest.Redis(t, "save 3600 1", "replicaof 127.0.0.1 1")
 	a.Do("REPLICAOF", "NO", "ONE")
 	a.Do("SET", "k", "v")
-	a.Do("SAVE")
+	a.Save()
 	a.Kill()
 	a.Start()
 	nodetest.Eventually(t, "a replica of nobody", func() error {

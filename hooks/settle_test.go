@@ -208,10 +208,11 @@ func TestDemoteFollowsOnlyARealMaster(t *testing.T) {
 }
 
 func TestPromoteWaitsForLoading(t *testing.T) {
+	nodetest.From7(t, "so little is loaded before anybody can ask")
 	local := nodetest.Redis(t, "enable-debug-command yes", "key-load-delay 100", "loading-process-events-interval-bytes 1024", "replicaof 127.0.0.1 1")
 	local.Do("REPLICAOF", "NO", "ONE")
 	local.Do("DEBUG", "POPULATE", 10000)
-	local.Do("SAVE")
+	local.Save()
 	local.Kill()
 	local.Start()
 	if class := local.Look().Class; class != node.Loading {

@@ -171,7 +171,7 @@ func TestLookClasses(t *testing.T) {
 			return server.Endpoint()
 		}, node.Misconf},
 		"busy": {func(t *testing.T) node.Endpoint {
-			server := nodetest.Redis(t, "busy-reply-threshold 1")
+			server := nodetest.Redis(t, "lua-time-limit 1")
 			go server.Try("EVAL", "while true do end", 0)
 			nodetest.Eventually(t, "a busy server", func() error {
 				if class := server.Look().Class; class != node.Busy {
@@ -182,14 +182,16 @@ func TestLookClasses(t *testing.T) {
 			return server.Endpoint()
 		}, node.Busy},
 		"loading": {func(t *testing.T) node.Endpoint {
+			nodetest.From7(t, "so little is loaded before anybody can ask")
 			server := nodetest.Redis(t, "save \"\"", "enable-debug-command yes", "key-load-delay 1000", "loading-process-events-interval-bytes 1024")
 			server.Do("DEBUG", "POPULATE", 20000)
-			server.Do("SAVE")
+			server.Save()
 			server.Kill()
 			server.Start()
 			return server.Endpoint()
 		}, node.Loading},
 		"masterdown": {func(t *testing.T) node.Endpoint {
+			nodetest.From7(t, "PING is answered")
 			return nodetest.Redis(t, "replica-serve-stale-data no", "replicaof 127.0.0.1 1").Endpoint()
 		}, node.MasterDown},
 		"tls": {func(t *testing.T) node.Endpoint {

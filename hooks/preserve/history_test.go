@@ -110,13 +110,17 @@ func contents(t *testing.T, s *nodetest.Server, db int) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make(map[string]string)
+	all, before7 := make(map[string]string), nodetest.Before7(t)
 	for _, key := range keys {
 		dump, err := conn.Dump(ctx, key).Result()
 		if err != nil {
 			t.Fatal(err)
 		}
 		expiry, err := conn.PExpireTime(ctx, key).Result()
+		if before7 {
+			expiry, err = conn.PTTL(ctx, key).Result()
+			expiry = min(expiry, 1) // it has none, or one
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +30,7 @@ type pair struct {
 // after when it has none.
 func split(t *testing.T, before, after func(*testing.T, *nodetest.Server), lines ...string) pair {
 	t.Helper()
+	lines = append([]string{"repl-backlog-size 1mb"}, lines...) // Valkey's own is ten times that
 	p := pair{nodetest.Redis(t, lines...), nodetest.Redis(t, lines...), preserve.Store{Dir: t.TempDir(), Group: "mymaster"}}
 	p.winner.Follow(p.deposed)
 	before(t, p.deposed)
@@ -214,6 +214,8 @@ func TestSaveWithoutASelect(t *testing.T) {
 
 func TestSaveAllData(t *testing.T) {
 	overflow := func(t *testing.T, s *nodetest.Server) {
+		s.Do("HSET", "expiring", "field", "value")
+		s.Try("HEXPIRE", "expiring", 1000, "FIELDS", 1, "field") // Redis 7.4, Valkey 9
 		for range 100 {
 			s.Do("SET", "pad", strings.Repeat("x", 30_000))
 		}
@@ -234,7 +236,7 @@ func TestSaveAllData(t *testing.T) {
 				t.Errorf("saved twice: %+v", again)
 			}
 			s, err := f.Show(soon(t), nil, nil)
-			if err != nil || s.RDB.Aux["redis-ver"] == "" {
+			if err != nil || s.RDB.Aux["redis-ver"]+s.RDB.Aux["valkey-ver"] == "" {
 				t.Errorf("%+v, %v", s.RDB, err)
 			}
 		})
@@ -349,7 +351,10 @@ func TestPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	cli := exec.Command("redis-cli", "-p", fmt.Sprint(p.winner.Addr.Port()), "--pipe")
+	cli, err := nodetest.Given().Command(t.Context(), "redis-cli", "-p", fmt.Sprint(p.winner.Addr.Port()), "--pipe")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cli.Stdin = file
 	if out, err := cli.CombinedOutput(); err != nil || !strings.Contains(string(out), "errors: 0") {
 		t.Errorf("%v: %s", err, out)

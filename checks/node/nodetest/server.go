@@ -1,4 +1,5 @@
-// Package nodetest starts real servers for tests, as net/http/httptest does.
+// Package nodetest starts real servers for tests, as net/http/httptest does: those of
+// PATH, or those that [ServersVariable] and [KeepalivedVariable] name.
 package nodetest
 
 import (
@@ -29,8 +30,8 @@ const Bound = 20 * time.Second
 func Require(t testing.TB, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
-		if _, err := exec.LookPath(program); err != nil {
-			Skip(t, "needs %s: run `make test`, which installs it", program)
+		if _, err := Given().Path(program); err != nil {
+			Skip(t, "needs %s: run `make test`, which installs it (%v)", program, err)
 		}
 	}
 }
@@ -88,6 +89,10 @@ func start(t testing.TB, program string, lines []string) *Server {
 		"bind 127.0.0.1", fmt.Sprintf("port %d", s.Addr.Port()), "dir " + s.Dir, `logfile "` + filepath.Join(s.Dir, "log") + `"`,
 		"repl-diskless-sync-delay 0",
 	}, lines...), "\n") + "\n"
+	if Before7(t) { // which always has DEBUG, and writes a dump.rdb for each replica
+		text = strings.Replace(text, "enable-debug-command yes\n", "", 1)
+		text = strings.Replace(text, "repl-diskless", "repl-diskless-sync yes\nrepl-diskless", 1)
+	}
 	if program == "redis-sentinel" {
 		text = strings.Replace(text, "repl-diskless-sync-delay 0\n", "", 1)
 	} else {
@@ -121,7 +126,10 @@ func (s *Server) StartSilent() {
 	if s.Config == "" {
 		arguments = []string{"--port", fmt.Sprint(s.Addr.Port()), "--bind", "127.0.0.1", "--save", "", "--dir", s.Dir}
 	}
-	s.cmd = exec.Command(s.program, arguments...)
+	var err error
+	if s.cmd, err = Given().Command(context.Background(), s.program, arguments...); err != nil {
+		s.t.Fatal(err)
+	}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -166,6 +174,15 @@ func (s *Server) Try(args ...any) (any, error) {
 		err = nil
 	}
 	return reply, err
+}
+
+// Save has the server write its data to the disk, once nobody else has it do so.
+func (s *Server) Save() {
+	s.t.Helper()
+	Eventually(s.t, "a SAVE", func() error {
+		_, err := s.Try("SAVE")
+		return err
+	})
 }
 
 // Look is the server's facts now.

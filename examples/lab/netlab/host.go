@@ -58,8 +58,9 @@ func boot(ctx context.Context, l *Lab, p Plan, names string) (_ *Host, err error
 		}
 	}()
 	if err := h.call(ctx, "Boot", agent.Host{
-		Name:  h.Name,
-		Hosts: names,
+		Name:    h.Name,
+		Hosts:   names,
+		Instead: p.Instead,
 		Sysctl: map[string]string{
 			// An IPv6 address is usable at once, without looking for a
 			// duplicate first, and comes from us alone.

@@ -37,6 +37,10 @@ func Init() {
 type Plan struct {
 	Name      string         // host name, and the name of its port on the switch
 	Addresses []netip.Prefix // of eth0; the first must be IPv4, its MAC address derives from it
+
+	// Instead puts files of the machine in place of programs, in this host alone: the
+	// program's path → the file. A link is followed.
+	Instead map[string]string
 }
 
 // Lab is a running network.

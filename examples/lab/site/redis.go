@@ -96,6 +96,15 @@ func (r *Redis) Role(ctx context.Context) (string, error) {
 // Facts returns INFO as a map.
 func (r *Redis) Facts(ctx context.Context) (map[string]string, error) { return info(ctx, r.Client) }
 
+// Version is what the server says it is: "Redis 7.0.15", "Valkey 9.1.2".
+func (r *Redis) Version(ctx context.Context) (string, error) {
+	facts, err := r.Facts(ctx)
+	if valkey := facts["valkey_version"]; valkey != "" {
+		return "Valkey " + valkey, err
+	}
+	return "Redis " + facts["redis_version"], err
+}
+
 func info(ctx context.Context, server *redis.Client) (map[string]string, error) {
 	text, err := server.Info(ctx).Result()
 	if err != nil {

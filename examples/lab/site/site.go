@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"redis-vip/checks/node/nodetest"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
 )
@@ -24,6 +25,10 @@ type Options struct {
 	// Programs is the folder with our programs, as built by make. Without it
 	// none are installed.
 	Programs string
+
+	// Servers are the Redis, Sentinel and keepalived that run; those that the
+	// environment names, if it is empty, or else the machine's own.
+	Servers nodetest.Servers
 
 	// Examples is the folder of the examples; the module's own if empty.
 	Examples string
@@ -46,6 +51,9 @@ type Options struct {
 	// Timer reconciles every two seconds on the nodes of Trio and of Proxied, as
 	// redis-vip-reconcile.timer does.
 	Timer bool
+
+	// Fresh leaves it to Sentinel, and to our programs, to make the first master.
+	Fresh bool
 
 	powerless bool // what reconciles has no right to addresses
 }
@@ -77,9 +85,11 @@ type Site struct {
 	Proxies []*Node      // of Proxied: the hosts that have the VIP, in place of the nodes
 	Old     *Node        // of Migrating: the host that is to be replaced
 	VIP     netip.Prefix
+	Servers nodetest.Servers // whose programs run
 
 	examples string         // the folder of the examples
 	off      map[*Node]bool // hosts without power
+	fresh    bool
 }
 
 const (
@@ -146,7 +156,18 @@ func build(ctx context.Context, o Options, nodes int, example string, guard func
 			Addresses: addresses(netip.PrefixFrom(ip, writer.Bits()), o.IPv6),
 		})
 	}
-	lab, err := netlab.New(ctx, append(plans, o.Extra...)...)
+	if o.Servers == (nodetest.Servers{}) {
+		o.Servers = nodetest.Given()
+	}
+	instead, conf, err := stand(o.Servers)
+	if err != nil {
+		return nil, err
+	}
+	plans = append(plans, o.Extra...)
+	for i := range plans {
+		plans[i].Instead = instead
+	}
+	lab, err := netlab.New(ctx, plans...)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +176,15 @@ func build(ctx context.Context, o Options, nodes int, example string, guard func
 			err = errors.Join(err, lab.Close())
 		}
 	}()
-	s := &Site{Lab: lab, Client: lab.Hosts()[0], VIP: vip, examples: o.Examples}
+	for _, h := range lab.Hosts() {
+		if conf == nil {
+			break // that of the machine serves
+		}
+		if err := h.WriteFile(netlab.File{Path: RedisConf, Content: conf, Mode: 0o640, Owner: "redis"}); err != nil {
+			return nil, err
+		}
+	}
+	s := &Site{Lab: lab, Client: lab.Hosts()[0], VIP: vip, Servers: o.Servers, examples: o.Examples, fresh: o.Fresh}
 	from := source{folder: filepath.Join(o.Examples, example), edit: o.Edit}
 	for _, h := range lab.Hosts()[1 : 1+nodes] {
 		n := &Node{Host: h}
@@ -193,7 +222,7 @@ func (s *Site) Start(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", n.Name, err)
 		}
 	}
-	if s.Nodes[0].Sentinel != nil {
+	if s.Nodes[0].Sentinel != nil && !s.fresh {
 		if err := s.firstMaster(ctx); err != nil {
 			return err
 		}

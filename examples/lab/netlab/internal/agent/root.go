@@ -17,6 +17,8 @@ type Host struct {
 	Name   string
 	Hosts  string            // added to /etc/hosts
 	Sysctl map[string]string // path below /proc/sys → value
+
+	Instead map[string]string // a program's path → the machine's file that stands there
 }
 
 // Boot gives the host its name and a root of its own.
@@ -29,8 +31,19 @@ func (a *Agent) Boot(h Host, _ *Nothing) error {
 	if err := unix.Sethostname([]byte(h.Name)); err != nil {
 		return fmt.Errorf("set host name: %w", err)
 	}
+	instead, err := taken(h.Instead)
+	if err != nil {
+		return err
+	}
 	if err := newRoot(); err != nil {
 		return fmt.Errorf("build the root: %w", err)
+	}
+	for path, tree := range instead {
+		err := unix.MoveMount(tree, "", unix.AT_FDCWD, path, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
+		if err != nil {
+			return fmt.Errorf("put %s in place of %s: %w", h.Instead[path], path, err)
+		}
+		unix.Close(tree)
 	}
 	for name, value := range h.Sysctl {
 		// A kernel without IPv6 lacks its settings, and does not need them.
@@ -43,6 +56,20 @@ func (a *Agent) Boot(h Host, _ *Nothing) error {
 		return err
 	}
 	return os.WriteFile("/etc/hosts", []byte("127.0.0.1 localhost\n::1 localhost\n"+h.Hosts), 0o644)
+}
+
+// taken takes hold of files of the machine, which the new root hides: each is a mount
+// of its own, not yet anywhere.
+func taken(files map[string]string) (map[string]int, error) {
+	trees := make(map[string]int)
+	for path, file := range files {
+		tree, err := unix.OpenTree(unix.AT_FDCWD, file, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		if err != nil {
+			return nil, fmt.Errorf("take %s: %w", file, err)
+		}
+		trees[path] = tree
+	}
+	return trees, nil
 }
 
 // newRoot builds the root below a memory file system and moves into it.
