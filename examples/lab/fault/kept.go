@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 
+	"redis-vip/checks/node/nodetest"
 	"redis-vip/examples/lab/site"
 )
 
@@ -15,6 +16,6 @@ func Preserved(ctx context.Context, s *site.Site) (map[string]bool, error) {
 
 // PreservedIn are those in the files of one folder.
 func PreservedIn(ctx context.Context, folder string) (map[string]bool, error) {
-	all := kept{keys: make(map[string]bool)}
+	all := kept{keys: make(map[string]bool), servers: nodetest.Given()}
 	return all.keys, all.read(ctx, "", folder)
 }

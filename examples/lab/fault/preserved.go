@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"redis-vip/checks/node/nodetest"
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/hooks/preserve"
 )
@@ -27,6 +27,8 @@ const (
 type kept struct {
 	files []string // host:name
 	keys  map[string]bool
+
+	servers nodetest.Servers // whose redis-server reads a data set
 }
 
 func (k kept) has(key string) bool { return k.keys[key] }
@@ -34,7 +36,7 @@ func (k kept) has(key string) bool { return k.keys[key] }
 // preserved reads every preserved file. One that cannot be read is an error: it
 // is worth nothing.
 func (s *Stage) preserved(ctx context.Context) (kept, error) {
-	all := kept{keys: make(map[string]bool)}
+	all := kept{keys: make(map[string]bool), servers: s.Servers}
 	for _, n := range s.Nodes {
 		folder := filepath.Join(fmt.Sprintf("/proc/%d/root", n.PID()), stateDir) // the host's files, seen from here
 		if err := all.read(ctx, n.Name, folder); err != nil {
@@ -97,7 +99,10 @@ func (k *kept) readData(ctx context.Context, f preserve.File) (err error) {
 		return err
 	}
 	socket := filepath.Join(dir, "socket")
-	cmd := exec.CommandContext(ctx, "redis-server", "--dir", dir, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no")
+	cmd, err := k.servers.Command(ctx, "redis-server", "--dir", dir, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no")
+	if err != nil {
+		return err
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return err

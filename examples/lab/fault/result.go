@@ -28,6 +28,7 @@ type book interface {
 type Result struct {
 	Scenario Scenario
 	Hooks    Hooks
+	Server   string // what the master at the end says it is
 
 	Outage       time.Duration // the longest time without an acknowledged write
 	Errors       map[string]int
@@ -46,6 +47,14 @@ type Result struct {
 
 // Nowhere is how many acknowledged writes are neither on the master nor in a file.
 func (r Result) Nowhere() int { return r.Lost - r.Preserved }
+
+// Price is the time without service: the outage, or of a start all that it took.
+func (r Result) Price() time.Duration {
+	if took, found := r.Times[fromNothing]; found && r.Scenario.Setup.Fresh {
+		return took
+	}
+	return r.Outage
+}
 
 // Broken says which promises were not kept. It is nil if all were.
 func (r Result) Broken() error {
@@ -74,6 +83,9 @@ func (s *Stage) result(ctx context.Context) (r Result, err error) {
 		return r, err
 	}
 	r.Masters = masters
+	if r.Server, err = master.Redis.Version(ctx); err != nil {
+		return r, err
+	}
 	kept, err := s.preserved(ctx)
 	if err != nil {
 		return r, err

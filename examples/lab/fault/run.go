@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"redis-vip/checks/node/nodetest"
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/site"
@@ -30,6 +31,7 @@ const (
 type Options struct {
 	Hooks    Hooks
 	Programs string // folder of the built programs; not for shell hooks
+	Servers  nodetest.Servers
 
 	// Second has the second node be the active one, which has the lower priority:
 	// after a cut, keepalived gives the VIP back to the first.
@@ -93,6 +95,13 @@ func Run(ctx context.Context, s Scenario, o Options) (_ Result, err error) {
 func open(ctx context.Context, setup Setup, o Options, pair *site.Site) (*Stage, error) {
 	ctx, cancel := context.WithTimeout(ctx, ready+o.Age)
 	defer cancel()
+	times := make(map[string]time.Duration)
+	if setup.Fresh {
+		var err error
+		if times[fromNothing], err = untilServed(ctx, pair); err != nil {
+			return nil, err
+		}
+	}
 	active, err := Start(ctx, pair, o.Second)
 	if err != nil {
 		return nil, err
@@ -100,7 +109,7 @@ func open(ctx context.Context, setup Setup, o Options, pair *site.Site) (*Stage,
 	if err := rest(ctx, o.Age); err != nil {
 		return nil, err
 	}
-	s := &Stage{Site: pair, Hooks: o.Hooks, Active: active, Standby: pair.Others(active)[0], Times: make(map[string]time.Duration)}
+	s := &Stage{Site: pair, Hooks: o.Hooks, Active: active, Standby: pair.Others(active)[0], Times: times}
 	s.Book = pair.Ledger(ledger.Config{})
 	s.books = []book{s.Book}
 	if setup.Stubborn {

@@ -25,6 +25,7 @@ type Setup struct {
 	Gateway bool   // a gateway is there, and redis-vip.toml names it
 	Trio    bool   // examples/sentinel-vip instead: three hosts under Sentinel
 	Witness bool   // examples/active-standby-witness instead: a third host holds a lease
+	Fresh   bool   // nobody makes the first of three hosts the master before Sentinel does
 	Load    bool   // pipelined writes beside the usual ones
 
 	// Stubborn is a second client, which goes on talking to the host that was the
@@ -35,7 +36,10 @@ type Setup struct {
 
 // All are the scenarios, in the order in which a person would go through them.
 func All() []Scenario {
-	return slices.Concat(redisFaults(), keepalivedFaults(), networkFaults(), powerFaults(), witnessFaults(), roleFaults(), syncFaults(), diskFaults(), sentinelFaults())
+	return slices.Concat(
+		starts(), redisFaults(), keepalivedFaults(), networkFaults(), powerFaults(), witnessFaults(),
+		roleFaults(), syncFaults(), diskFaults(), sentinelFaults(),
+	)
 }
 
 // Find returns the scenarios of a name: the one that has it, or all whose name

@@ -73,6 +73,19 @@ func sentinelFaults() []Scenario {
 			Promises: []Promise{nowhere(0), timely(demoted, 2*time.Second), settled(20 * time.Second)},
 		},
 		{
+			Name: "sentinel-switchover", Title: "somebody switches over among three hosts (redis-vip switchover)",
+			Setup: trio,
+			Make: func(ctx context.Context, s *Stage) error {
+				if s.Hooks == Shell { // what people do who have nothing else
+					return s.Active.Sentinel.Do(ctx, "SENTINEL", "FAILOVER", "mymaster").Err()
+				}
+				out, err := s.Active.Output(ctx, "redis-vip", "switchover", "mymaster")
+				s.Note("redis-vip switchover: %q", out)
+				return err
+			},
+			Promises: []Promise{lost(0), outage(3 * time.Second), oneAfter(0), settled(20 * time.Second)},
+		},
+		{
 			Name: "sentinel-reboot", Title: "the active of three hosts reboots before Sentinel takes it for down, without data",
 			Setup: trio,
 			Make: func(ctx context.Context, s *Stage) error {

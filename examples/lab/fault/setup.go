@@ -35,6 +35,7 @@ func (s Setup) Site(o Options) site.Options {
 	if o.Hooks == Shell {
 		options = shell.Options()
 	}
+	options.Servers, options.Fresh = o.Servers, s.Fresh
 	group := s.Group
 	if s.Gateway {
 		options.Extra = append(options.Extra, netlab.Plan{Name: gatewayName, Addresses: []netip.Prefix{gateway}})
