@@ -42,9 +42,9 @@ type Facts struct {
 	Problem string        `json:"problem,omitempty"` // the error behind Class, in the server's or the system's words
 	Took    time.Duration `json:"-"`
 
-	RunID      string        `json:"run_id,omitempty"` // new at every start of the process: tells servers apart
-	Version    string        `json:"version,omitempty"`
-	PID        int           `json:"-"` // of the process, as its server counts processes
+	RunID      string        `json:"run_id,omitempty"`  // new at every start of the process: tells servers apart
+	Version    string        `json:"version,omitempty"` // "7.0.15", "Valkey 9.1.2"
+	PID        int           `json:"-"`                 // of the process, as its server counts processes
 	Uptime     time.Duration `json:"-"`
 	Fraction   time.Duration `json:"-"`                     // of the current second, by the server's clock: its seconds are truncated
 	ConfigFile string        `json:"config_file,omitempty"` // empty: started without one

@@ -32,6 +32,8 @@ func (f *Facts) parseInfo(info string) {
 			f.RunID = text(value)
 		case "redis_version":
 			f.Version = text(value)
+		case "valkey_version": // its redis_version is 7.2.4 for ever
+			f.Version = text("Valkey " + value)
 		case "process_id":
 			f.PID = int(max(integer(value), 0))
 		case "uptime_in_seconds":
@@ -68,6 +70,9 @@ func (f *Facts) parseInfo(info string) {
 			f.Upstream.Offset = integer(value)
 		default:
 			switch {
+			case numbered(name, "slave") && pair(value, "type") == "rdb-channel":
+				// A second connection, for a copy, of a replica that has a line of its
+				// own: Valkey from 8 on, with dual-channel-replication-enabled.
 			case numbered(name, "slave") && len(f.Downstream) < mostReplicas:
 				f.Downstream = append(f.Downstream, parseDownstream(value))
 			case numbered(name, "db"):
