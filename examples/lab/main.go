@@ -30,7 +30,7 @@ func main() {
 	app := &cli.App{
 		Name:     "lab",
 		Usage:    "run the examples on one machine, with real Redis and keepalived",
-		Commands: append(exampleCommands(), tutorialCommand(), demoCommand(), benchCommand(), takeoverCommand(), faultCommand(), matrixCommand(), agreeCommand(), upCommand(), installCommand()),
+		Commands: append(exampleCommands(), tutorialCommand(), demoCommand(), benchCommand(), takeoverCommand(), faultCommand(), matrixCommand(), agreeCommand(), campaignCommand(), upCommand(), installCommand()),
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)

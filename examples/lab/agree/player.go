@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"redis-vip/examples/lab/ledger"
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/site"
+	"redis-vip/examples/lab/trouble"
 	"redis-vip/examples/sim/world"
 )
 
@@ -28,25 +28,13 @@ const (
 	quiet = 9 * s
 )
 
-// client2 is the second host that writes. The model has one client on each.
-var client2 = netlab.Plan{Name: "client2", Addresses: []netip.Prefix{netip.MustParsePrefix("192.168.0.102/24")}}
-
 // Play plays a schedule on real hosts, with our programs of a folder. It also returns what
 // the hosts logged. An error means that it could not be played, or that the hosts did not
 // become whole again.
 func Play(ctx context.Context, c Case, programs string) (_ world.Outcome, journal []netlab.Entry, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	build := site.Pair
-	switch c.Architecture {
-	case world.Sentinel:
-		build = site.Trio
-	case world.Witness:
-		build = site.Witnessed
-	}
-	options := setup(c.Setup).Site(fault.Options{Hooks: fault.Ours, Programs: programs})
-	options.Extra = append(options.Extra, client2)
-	lab, err := build(ctx, options)
+	lab, err := trouble.Build(ctx, c.Setup, programs)
 	if err != nil {
 		return world.Outcome{}, nil, err
 	}
@@ -60,18 +48,6 @@ func Play(ctx context.Context, c Case, programs string) (_ world.Outcome, journa
 	}
 	saw, err := p.play(ctx, c.Schedule)
 	return saw, nil, err
-}
-
-// setup is the model's in the lab's terms.
-func setup(u world.Setup) fault.Setup {
-	return fault.Setup{
-		Redis: fmt.Sprintf("%s\nrepl-backlog-size %d", map[world.Persistence]string{
-			world.NoPersistence: `save ""`,
-			world.Snapshots:     "",
-			world.AppendOnly:    "appendonly yes",
-		}[u.Persistence], u.Backlog),
-		Gateway: u.Gateway, Witness: u.Architecture == world.Witness, Trio: u.Architecture == world.Sentinel,
-	}
 }
 
 // player plays one schedule in one lab.
@@ -135,7 +111,7 @@ func (p *player) play(ctx context.Context, schedule world.Schedule) (world.Outco
 	p.watch = fault.Observe(ctx, p.Nodes, p.VIP.Addr())
 	defer p.watch.Stop()
 	// As many, as fast and as patient as the model's.
-	for i, host := range []*netlab.Host{p.Client, p.Host(client2.Name)} {
+	for i, host := range []*netlab.Host{p.Client, trouble.Client2(p.Site)} {
 		p.books = append(p.books, p.Ledger(ledger.Config{
 			Name: fmt.Sprintf("client%d", i+1), Dial: host.DialContext,
 			Writers: 1, Rate: 12.5, Timeout: time.Second, Pause: 100 * ms,
@@ -188,8 +164,8 @@ func (p *player) steps(schedule world.Schedule) (list []step) {
 	for i, f := range schedule.Faults {
 		what := fmt.Sprintf("fault %d", i+1)
 		list = append(list,
-			step{f.At, what, func(ctx context.Context) error { return p.begin(ctx, f) }},
-			step{f.At + f.For, "the end of " + what, func(ctx context.Context) error { return p.over(ctx, f) }})
+			step{f.At, what, func(ctx context.Context) error { return trouble.Begin(ctx, p.Site, f) }},
+			step{f.At + f.For, "the end of " + what, func(ctx context.Context) error { return trouble.End(ctx, p.Site, f) }})
 	}
 	slices.SortStableFunc(list, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	return list

@@ -262,19 +262,32 @@ func (l *Ledger) Report() Report {
 	return r
 }
 
+// Write is an acknowledged write.
+type Write struct {
+	Key string
+	At  time.Time // of the acknowledgement
+}
+
+// Since returns the acknowledged writes but for the first n.
+func (l *Ledger) Since(n int) []Write {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]Write, 0, len(l.writes)-n)
+	for _, w := range l.writes[n:] {
+		list = append(list, Write{l.key(w.writer, w.sequence), time.Unix(0, w.at)})
+	}
+	return list
+}
+
 // Missing returns the acknowledged keys that a Redis does not have: what was
 // lost, if it is the master now.
 func (l *Ledger) Missing(ctx context.Context, server redis.Cmdable) ([]string, error) {
 	const batch = 1000
-	l.mu.Lock()
-	writes := slices.Clone(l.writes)
-	l.mu.Unlock()
-
 	var missing []string
-	for part := range slices.Chunk(writes, batch) {
+	for part := range slices.Chunk(l.Since(0), batch) {
 		keys := make([]string, len(part))
 		for i, w := range part {
-			keys[i] = l.key(w.writer, w.sequence)
+			keys[i] = w.Key
 		}
 		values, err := server.MGet(ctx, keys...).Result()
 		if err != nil {

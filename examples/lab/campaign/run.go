@@ -1,0 +1,122 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"redis-vip/examples/lab/netlab"
+	"redis-vip/examples/sim/world"
+)
+
+// Config says what to do, and for how long.
+type Config struct {
+	Labs     []world.Architecture // side by side; one that stands there twice is had twice
+	Faults   int                  // in all labs together
+	Seed     uint64               // of the first lab; each other one has the next
+	Longest  time.Duration        // of a fault; default 12 s
+	Programs string               // folder of the built programs
+	Other    string               // folder of another build, for upgrades; default Programs
+
+	// Tell is called after each round, and Violated after one that broke a promise, with all
+	// that the lab's hosts have logged: one call at a time.
+	Tell     func(Round)
+	Violated func(Round, []netlab.Entry)
+}
+
+// Round is what came of the faults of one round.
+type Round struct {
+	Lab  int // which one
+	Seed uint64
+	Turn int // the how many-th of its lab
+	On   world.Architecture
+	Site world.Setup
+	round
+}
+
+// String is the round in a line.
+func (r Round) String() string {
+	var faults []string
+	for _, f := range r.Faults {
+		faults = append(faults, fmt.Sprintf("%.1f s %v for %.1f s", f.At.Seconds(), f, f.For.Seconds()))
+	}
+	text := fmt.Sprintf("%s, seed %d, round %d: %s: longest without a write %.1f s, well after %.1f s, two took writes for %.1f s, preserved %d, died %d",
+		r.On, r.Seed, r.Turn, strings.Join(faults, "; "), r.Outage.Seconds(), r.Whole.Seconds(), r.Two.Seconds(), r.Preserved, r.Died)
+	for _, v := range r.Violations {
+		text += "\n    VIOLATION: " + v
+	}
+	return text
+}
+
+// life is after how many rounds a lab is set up anew, otherwise than before.
+const life = 20
+
+// Run makes faults until there were enough, or ctx ends. What was broken is a result, and
+// no error.
+func (c Config) Run(ctx context.Context) (*Result, error) {
+	if c.Longest == 0 {
+		c.Longest = 12 * time.Second
+	}
+	if c.Other == "" {
+		c.Other = c.Programs
+	}
+	r := &Result{Config: c, Began: time.Now(), rows: make(map[row]*tally)}
+	var running sync.WaitGroup
+	failures := make([]error, len(c.Labs))
+	for i, a := range c.Labs {
+		running.Go(func() {
+			b := bench{Config: c, result: r, number: i, drawer: newDrawer(a, c.Seed+uint64(i), c.Longest)}
+			failures[i] = b.run(ctx)
+		})
+	}
+	running.Wait()
+	r.Took = time.Since(r.Began)
+	return r, errors.Join(failures...)
+}
+
+// bench is where one lab stands after the other.
+type bench struct {
+	Config
+	*drawer
+	result *Result
+	number int
+	turn   int
+}
+
+func (b *bench) run(ctx context.Context) error {
+	for ctx.Err() == nil && !b.result.enough() {
+		if err := b.life(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("%s, seed %d, round %d: %w", b.architecture, b.Seed+uint64(b.number), b.turn, err)
+		}
+	}
+	return nil
+}
+
+// life is one lab's. A violation ends it.
+func (b *bench) life(ctx context.Context) (err error) {
+	u := b.setup()
+	l, err := open(ctx, u, b.Programs, b.Other)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	for range life {
+		if err := rest(ctx, b.rest()); err != nil || b.result.enough() {
+			return err
+		}
+		b.turn++
+		played, err := l.play(ctx, b.round())
+		if err != nil {
+			return err
+		}
+		r := Round{Lab: b.number, Seed: b.Seed + uint64(b.number), Turn: b.turn, On: b.architecture, Site: u, round: played}
+		b.result.add(r, l.Journal.All)
+		if len(r.Violations) > 0 {
+			return nil
+		}
+	}
+	return nil
+}
