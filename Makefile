@@ -14,7 +14,7 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: demo test fuzz vulns sim sim-long sim-mutations booted packages test-packages lint build bench clean install-tools
+.PHONY: demo test fuzz vulns sim sim-long sim-mutations campaign booted packages test-packages lint build bench clean install-tools
 
 demo: build install-tools ## a real failover, as it happens
 	$(SUDO) bin/lab demo
@@ -45,6 +45,13 @@ sim-long: ## the same in a million
 
 sim-mutations: ## take the guards out of the rules, one by one: the simulator has to miss each
 	$(GO) test -tags mutations -count=1 -timeout 30m -run Mutations -v ./examples/sim
+
+FAULTS     ?= 500
+SEED       ?= 1
+
+campaign: build install-tools ## FAULTS random faults on labs of every architecture, and a table: half an hour
+	@if command -v cc >/dev/null; then cc -O2 -shared -fPIC -o bin/clock.so examples/lab/campaign/c/clock.c; fi
+	$(SUDO) bin/lab campaign --faults $(FAULTS) --seed $(SEED) --out bin/campaign.md
 
 booted: build ## the tests on booted Debian hosts, with the stock units
 	@$(SUDO) bin/lab install --booted

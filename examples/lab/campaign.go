@@ -31,8 +31,9 @@ func campaignCommand() *cli.Command {
 			&cli.IntFlag{Name: "faults", Value: 500, Usage: "end after `N`, in all labs together"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the first lab; each other one has the next"},
 			&cli.StringFlag{Name: "labs", Value: "pair,pair,witness,witness,sentinel,sentinel", Usage: "which `LABS` to have side by side"},
-			&cli.DurationFlag{Name: "longest", Value: 12 * time.Second, Usage: "how long a fault lasts at the most"},
+			&cli.DurationFlag{Name: "longest", Value: 30 * time.Second, Usage: "how long a fault lasts at the most"},
 			&cli.StringFlag{Name: "other", Usage: "the `FOLDER` with another build of the programs, for upgrades (default: the same programs)"},
+			&cli.StringFlag{Name: "clock", Usage: "clock.c as a `LIBRARY`, for clocks that jump (default: clock.so beside the programs; without it none does)"},
 			&cli.StringFlag{Name: "out", Usage: "write the table to a `FILE`, and beside it the timeline of each violation"},
 		},
 		Action: func(c *cli.Context) error {
@@ -41,8 +42,11 @@ func campaignCommand() *cli.Command {
 				return err
 			}
 			r := rampage{Config: campaign.Config{
-				Faults: c.Int("faults"), Seed: c.Uint64("seed"), Longest: c.Duration("longest"), Programs: programs, Other: c.String("other"),
+				Faults: c.Int("faults"), Seed: c.Uint64("seed"), Longest: c.Duration("longest"), Programs: programs, Other: c.String("other"), Clock: c.String("clock"),
 			}, File: c.String("out"), Out: os.Stdout}
+			if beside := filepath.Join(programs, "clock.so"); r.Config.Clock == "" && exists(beside) {
+				r.Config.Clock = beside
+			}
 			for name := range strings.SplitSeq(c.String("labs"), ",") {
 				var a world.Architecture
 				if err := a.UnmarshalText([]byte(name)); err != nil {
@@ -53,6 +57,11 @@ func campaignCommand() *cli.Command {
 			return r.Run(c.Context)
 		},
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // rampage is a campaign for a person: a line for each round, and a table in the end.

@@ -12,7 +12,7 @@ import (
 // Fault is one thing that goes wrong, for a time.
 type Fault struct {
 	At, For time.Duration // since the round began
-	On, To  int           // hosts, by their numbers in the model
+	On, To  int           // hosts, by their numbers in the model; drawn as if the first were the active one
 
 	kind *kind
 	on   world.Architecture
@@ -24,12 +24,13 @@ type drawer struct {
 	*rand.Rand
 	architecture world.Architecture
 	longest      time.Duration
+	clocks       bool // may jump
 	gateway      bool // the pair of now has one
 	deck         []*kind
 }
 
-func newDrawer(a world.Architecture, seed uint64, longest time.Duration) *drawer {
-	return &drawer{Rand: rand.New(rand.NewPCG(seed, uint64(a))), architecture: a, longest: longest}
+func newDrawer(a world.Architecture, seed uint64, longest time.Duration, clocks bool) *drawer {
+	return &drawer{Rand: rand.New(rand.NewPCG(seed, uint64(a))), architecture: a, longest: longest, clocks: clocks}
 }
 
 // setup is what the next lab is set up with.
@@ -75,8 +76,8 @@ func (d *drawer) round() []Fault {
 }
 
 func (d *drawer) fault(at time.Duration) Fault {
-	f := Fault{At: at, For: d.length(), On: d.IntN(d.architecture.Nodes()), kind: d.kind(), on: d.architecture}
 	nodes := d.architecture.Nodes()
+	f := Fault{At: at, For: d.length(), On: max(0, d.IntN(2*nodes)-nodes), kind: d.kind(), on: d.architecture} // the active one more often
 	hosts := nodes + 2 // and the clients
 	third := d.gateway || d.architecture == world.Witness
 	if third {
@@ -98,11 +99,22 @@ func (d *drawer) fault(at time.Duration) Fault {
 	return f
 }
 
+// rotated is the fault where another node is the active one.
+func (f Fault) rotated(active int) Fault {
+	nodes := f.on.Nodes()
+	for _, number := range []*int{&f.On, &f.To} {
+		if *number < nodes {
+			*number = (*number + active) % nodes
+		}
+	}
+	return f
+}
+
 // kind is the next card: each comes as often as any other, but for what is done by hand.
 func (d *drawer) kind() *kind {
 	if len(d.deck) == 0 {
 		for _, k := range kinds {
-			if k.possible(d.architecture) && (!k.byHand || d.IntN(2) == 0) {
+			if k.possible(d.architecture) && (!k.byHand || d.IntN(2) == 0) && (k.seat != clock || d.clocks) {
 				d.deck = append(d.deck, k)
 			}
 		}
@@ -115,7 +127,7 @@ func (d *drawer) kind() *kind {
 
 // length is how long a fault lasts: moments, seconds, or until everybody has noticed.
 func (d *drawer) length() time.Duration {
-	most := []time.Duration{500 * time.Millisecond, 3 * time.Second, 12 * time.Second}[d.IntN(3)]
+	most := []time.Duration{500 * time.Millisecond, 3 * time.Second, 12 * time.Second, 12 * time.Second, d.longest}[d.IntN(5)]
 	return 20*time.Millisecond + time.Duration(d.Int64N(int64(min(most, d.longest)))).Truncate(time.Millisecond)
 }
 
@@ -128,6 +140,8 @@ func (f Fault) collides(o Fault) bool {
 	switch {
 	case f.kind.seat == network || o.kind.seat == network:
 		return f.kind == o.kind && f.On == o.On && f.To == o.To
+	case f.kind.everywhere || o.kind.everywhere:
+		return true
 	case f.On != o.On:
 		return false
 	case f.kind.seat == host || o.kind.seat == host:

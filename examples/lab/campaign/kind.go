@@ -4,6 +4,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,10 +22,11 @@ type kind struct {
 	begin, end func(context.Context, *lab, Fault) error
 	model      world.Kind
 
-	between  bool // two hosts
-	anyHost  bool // the witness or the gateway may have it, too
-	byHand   bool // somebody's mistake, rarer than others
-	restless bool // nothing comes of it unless something else happens: it never comes alone
+	between    bool // two hosts
+	everywhere bool // all nodes
+	anyHost    bool // the witness may have it, too
+	byHand     bool // somebody's mistake, rarer than others
+	restless   bool // nothing comes of it unless something else happens: it never comes alone
 }
 
 // seat is the part of a host that a fault is of. One part has one fault at a time, and
@@ -38,6 +40,7 @@ const (
 	guard // keepalived or Sentinel
 	programs
 	disk
+	clock
 	order // given by hand, in a moment
 )
 
@@ -56,6 +59,7 @@ var kinds = []*kind{
 	{name: "SENTINEL FAILOVER by hand", seat: order, model: world.SentinelFailover, in: []world.Architecture{world.Sentinel}},
 	{name: "a host is frozen", seat: host, model: world.HostFrozen, anyHost: true},
 	{name: "power is lost", seat: host, model: world.PowerLoss, anyHost: true},
+	{name: "power is lost everywhere", seat: host, begin: blackout, end: lights, everywhere: true},
 	{name: "a host reboots", seat: host, model: world.Reboot},
 	{name: "a cable is cut", seat: network, model: world.Cut, between: true},
 	{name: "a cable is cut one way", seat: network, model: world.CutOneWay, between: true},
@@ -65,6 +69,7 @@ var kinds = []*kind{
 	{name: "a ring, by hand", seat: order, model: world.RingMade, byHand: true},
 	{name: "switched over", seat: order, begin: switchover, in: keepalived},
 	{name: "maintenance", seat: order, begin: maintenance("on"), end: maintenance("off"), in: keepalived},
+	{name: "a host's clock jumps", seat: clock, begin: jump, end: back},
 	{name: "hooks killed half-way", seat: programs, begin: killHooks, restless: true},
 	{name: "upgrade in flight", seat: programs, begin: upgrade, restless: true},
 	{name: "the disk is full", seat: disk, begin: fill, end: empty, restless: true},
@@ -104,8 +109,26 @@ func (f Fault) world() world.Fault {
 	return world.Fault{Kind: f.kind.model, At: f.At, For: f.For, On: f.On, To: f.To}
 }
 
+// blackout takes the power from all nodes, and lights gives it back.
+func blackout(ctx context.Context, l *lab, _ Fault) (failed error) {
+	for _, n := range l.Nodes {
+		failed = errors.Join(failed, l.PowerOff(ctx, n))
+	}
+	return failed
+}
+
+func lights(ctx context.Context, l *lab, _ Fault) (failed error) {
+	for _, n := range l.Nodes {
+		failed = errors.Join(failed, l.PowerOn(ctx, n))
+	}
+	return failed
+}
+
 // String is the fault as the timeline has it.
 func (f Fault) String() string {
+	if f.kind.everywhere {
+		return f.kind.name
+	}
 	text := fmt.Sprintf("%s: %s", hostName(f.on, f.On), f.kind.name)
 	if f.kind.between {
 		text += " to " + hostName(f.on, f.To)

@@ -40,12 +40,16 @@ const (
 )
 
 // open sets a lab up, and returns it when it is whole and written to.
-func open(ctx context.Context, u world.Setup, programs, other string) (_ *lab, err error) {
-	s, err := trouble.Build(ctx, u, programs)
+func open(ctx context.Context, u world.Setup, c Config) (_ *lab, err error) {
+	var env []string
+	if c.Clock != "" {
+		env = preloaded()
+	}
+	s, err := trouble.Build(ctx, u, c.Programs, env...)
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{Site: s, setup: u, programs: programs, other: other, upgraded: make(map[*site.Node]bool), off: make(map[string]bool), stop: func() {}}
+	l := &lab{Site: s, setup: u, programs: c.Programs, other: c.Other, upgraded: make(map[*site.Node]bool), off: make(map[string]bool), stop: func() {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())
@@ -55,6 +59,12 @@ func open(ctx context.Context, u world.Setup, programs, other string) (_ *lab, e
 	defer cancel()
 	for _, n := range s.Nodes {
 		if err := partition(starting, n); err != nil {
+			return nil, err
+		}
+		if c.Clock == "" {
+			continue
+		}
+		if err := installClock(n.Host, c.Clock); err != nil {
 			return nil, err
 		}
 	}
@@ -103,6 +113,15 @@ func (l *lab) close() error {
 		l.sights.wait()
 	}
 	return l.Close()
+}
+
+// active is the number of the node that has the VIP.
+func (l *lab) active() int {
+	holder, err := l.Holder()
+	if err != nil {
+		return 0
+	}
+	return slices.Index(l.Nodes, holder)
 }
 
 // during runs something until the round's faults are over.

@@ -17,9 +17,10 @@ type Config struct {
 	Labs     []world.Architecture // side by side; one that stands there twice is had twice
 	Faults   int                  // in all labs together
 	Seed     uint64               // of the first lab; each other one has the next
-	Longest  time.Duration        // of a fault; default 12 s
+	Longest  time.Duration        // of a fault; default 30 s
 	Programs string               // folder of the built programs
 	Other    string               // folder of another build, for upgrades; default Programs
+	Clock    string               // clock.c as a library; empty: no clock jumps
 
 	// Tell is called after each round, and Violated after one that broke a promise, with all
 	// that the lab's hosts have logged: one call at a time.
@@ -34,6 +35,7 @@ type Round struct {
 	Turn int // the how many-th of its lab
 	On   world.Architecture
 	Site world.Setup
+	At   string // the node that had the VIP when it began
 	round
 }
 
@@ -43,8 +45,8 @@ func (r Round) String() string {
 	for _, f := range r.Faults {
 		faults = append(faults, fmt.Sprintf("%.1f s %v for %.1f s", f.At.Seconds(), f, f.For.Seconds()))
 	}
-	text := fmt.Sprintf("%s, seed %d, round %d: %s: longest without a write %.1f s, well after %.1f s, two took writes for %.1f s, preserved %d, died %d",
-		r.On, r.Seed, r.Turn, strings.Join(faults, "; "), r.Outage.Seconds(), r.Whole.Seconds(), r.Two.Seconds(), r.Preserved, r.Died)
+	text := fmt.Sprintf("%s, seed %d, round %d, %s serves: %s: longest without a write %.1f s, well after %.1f s, two took writes for %.1f s, preserved %d, died %d",
+		r.On, r.Seed, r.Turn, r.At, strings.Join(faults, "; "), r.Outage.Seconds(), r.Whole.Seconds(), r.Two.Seconds(), r.Preserved, r.Died)
 	for _, v := range r.Violations {
 		text += "\n    VIOLATION: " + v
 	}
@@ -58,7 +60,7 @@ const life = 20
 // no error.
 func (c Config) Run(ctx context.Context) (*Result, error) {
 	if c.Longest == 0 {
-		c.Longest = 12 * time.Second
+		c.Longest = 30 * time.Second
 	}
 	if c.Other == "" {
 		c.Other = c.Programs
@@ -68,7 +70,7 @@ func (c Config) Run(ctx context.Context) (*Result, error) {
 	failures := make([]error, len(c.Labs))
 	for i, a := range c.Labs {
 		running.Go(func() {
-			b := bench{Config: c, result: r, number: i, drawer: newDrawer(a, c.Seed+uint64(i), c.Longest)}
+			b := bench{Config: c, result: r, number: i, drawer: newDrawer(a, c.Seed+uint64(i), c.Longest, c.Clock != "")}
 			failures[i] = b.run(ctx)
 		})
 	}
@@ -98,7 +100,7 @@ func (b *bench) run(ctx context.Context) error {
 // life is one lab's. A violation ends it.
 func (b *bench) life(ctx context.Context) (err error) {
 	u := b.setup()
-	l, err := open(ctx, u, b.Programs, b.Other)
+	l, err := open(ctx, u, b.Config)
 	if err != nil {
 		return err
 	}
@@ -108,11 +110,16 @@ func (b *bench) life(ctx context.Context) (err error) {
 			return err
 		}
 		b.turn++
-		played, err := l.play(ctx, b.round())
+		faults := b.round()
+		active := l.active()
+		for i, f := range faults {
+			faults[i] = f.rotated(active)
+		}
+		played, err := l.play(ctx, faults)
 		if err != nil {
 			return err
 		}
-		r := Round{Lab: b.number, Seed: b.Seed + uint64(b.number), Turn: b.turn, On: b.architecture, Site: u, round: played}
+		r := Round{Lab: b.number, Seed: b.Seed + uint64(b.number), Turn: b.turn, On: b.architecture, Site: u, At: l.Nodes[active].Name, round: played}
 		b.result.add(r, l.Journal.All)
 		if len(r.Violations) > 0 {
 			return nil

@@ -82,6 +82,9 @@ func (n *Node) install(o Options, from source, guard func(*Node, source) error) 
 	if err := guard(n, from); err != nil {
 		return err
 	}
+	for _, service := range n.Services() {
+		service.command.Env = append(service.command.Env, o.Env...)
+	}
 	for _, f := range o.Files {
 		if err := n.WriteFile(f); err != nil {
 			return err

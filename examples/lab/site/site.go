@@ -41,6 +41,9 @@ type Options struct {
 	// are the paths on the node.
 	Edit map[string]func([]byte) []byte
 
+	// Env is added to the environment of Redis and of what watches over it, on the nodes.
+	Env []string
+
 	// IPv6 gives every host an address in fd00::/64 as well, with the number
 	// that it has in IPv4.
 	IPv6 bool

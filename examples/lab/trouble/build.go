@@ -17,9 +17,10 @@ var client2 = netlab.Plan{Name: "client2", Addresses: []netip.Prefix{netip.MustP
 // Client2 is the second host that writes.
 func Client2(s *site.Site) *netlab.Host { return s.Host(client2.Name) }
 
-// Build sets up what the model begins with, with our programs of a folder. Nothing is
-// started. The site must be closed.
-func Build(ctx context.Context, u world.Setup, programs string) (*site.Site, error) {
+// Build sets up what the model begins with, with our programs of a folder; env is
+// added to the environment of the nodes' daemons. Nothing is started. The site must be
+// closed.
+func Build(ctx context.Context, u world.Setup, programs string, env ...string) (*site.Site, error) {
 	build := site.Pair
 	switch u.Architecture {
 	case world.Sentinel:
@@ -29,6 +30,7 @@ func Build(ctx context.Context, u world.Setup, programs string) (*site.Site, err
 	}
 	options := setup(u).Site(fault.Options{Hooks: fault.Ours, Programs: programs})
 	options.Extra = append(options.Extra, client2)
+	options.Env = env
 	return build(ctx, options)
 }
 
