@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/trouble"
 	"redis-vip/examples/sim/world"
 )
@@ -64,6 +65,7 @@ var kinds = []*kind{
 	{name: "a cable is cut", seat: network, model: world.Cut, between: true},
 	{name: "a cable is cut one way", seat: network, model: world.CutOneWay, between: true},
 	{name: "a host is cut off", seat: network, model: world.CutOff, anyHost: true},
+	{name: "the network is split", seat: network, begin: split, end: join},
 	{name: "promoted by hand", seat: order, model: world.Promoted, byHand: true},
 	{name: "unlinked by hand", seat: order, model: world.Unlinked, byHand: true},
 	{name: "a ring, by hand", seat: order, model: world.RingMade, byHand: true},
@@ -120,6 +122,25 @@ func blackout(ctx context.Context, l *lab, _ Fault) (failed error) {
 func lights(ctx context.Context, l *lab, _ Fault) (failed error) {
 	for _, n := range l.Nodes {
 		failed = errors.Join(failed, l.PowerOn(ctx, n))
+	}
+	return failed
+}
+
+// split leaves a node and one client in one half of the network, and all others in the
+// other one: there are writers in both.
+func split(_ context.Context, l *lab, f Fault) error { return l.between(f, l.CutBoth) }
+
+func join(_ context.Context, l *lab, f Fault) error { return l.between(f, l.Heal) }
+
+// between does something to each cable between the halves.
+func (l *lab) between(f Fault, do func(a, b *netlab.Host) error) (failed error) {
+	half := []*netlab.Host{l.Nodes[f.On].Host, trouble.Client2(l.Site)}
+	for _, a := range half {
+		for _, b := range l.Hosts() {
+			if !slices.Contains(half, b) {
+				failed = errors.Join(failed, do(a, b))
+			}
+		}
 	}
 	return failed
 }
