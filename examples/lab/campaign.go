@@ -30,6 +30,7 @@ func campaignCommand() *cli.Command {
 			programsFlag,
 			&cli.IntFlag{Name: "faults", Value: 500, Usage: "end after `N`, in all labs together"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the first lab; each other one has the next"},
+			&cli.IntFlag{Name: "life", Value: 1, Usage: "begin with the `N`th life of each lab: one that a campaign has reported"},
 			&cli.StringFlag{Name: "labs", Value: "pair,pair,witness,witness,sentinel,sentinel", Usage: "which `LABS` to have side by side"},
 			&cli.DurationFlag{Name: "longest", Value: 30 * time.Second, Usage: "how long a fault lasts at the most"},
 			&cli.StringFlag{Name: "other", Usage: "the `FOLDER` with another build of the programs, for upgrades (default: the same programs)"},
@@ -42,7 +43,7 @@ func campaignCommand() *cli.Command {
 				return err
 			}
 			r := rampage{Config: campaign.Config{
-				Faults: c.Int("faults"), Seed: c.Uint64("seed"), Longest: c.Duration("longest"), Programs: programs, Other: c.String("other"), Clock: c.String("clock"),
+				Faults: c.Int("faults"), Seed: c.Uint64("seed"), Life: c.Int("life"), Longest: c.Duration("longest"), Programs: programs, Other: c.String("other"), Clock: c.String("clock"),
 			}, File: c.String("out"), Out: os.Stdout}
 			if beside := filepath.Join(programs, "clock.so"); r.Config.Clock == "" && exists(beside) {
 				r.Config.Clock = beside

@@ -39,10 +39,18 @@ func installClock(h *netlab.Host, library string) error {
 // hours, forward.
 func jump(ctx context.Context, l *lab, f Fault) error {
 	steps := []time.Duration{-10 * time.Second, 2 * time.Second, 10 * time.Second, -2 * time.Second, 2 * time.Hour}
-	return setClock(l, f, steps[f.For.Milliseconds()%int64(len(steps))])
+	offset := steps[f.For.Milliseconds()%int64(len(steps))]
+	if err := setClock(l, f, offset); err != nil {
+		return err
+	}
+	n := l.Nodes[f.On]
+	if now, err := n.Redis.Time(ctx).Result(); err == nil && time.Until(now.Add(-offset)).Abs() > time.Second {
+		return fmt.Errorf("%s: Redis says that it is %v, and is to be off by %v", n.Name, now, offset)
+	}
+	return nil
 }
 
-func back(ctx context.Context, l *lab, f Fault) error { return setClock(l, f, 0) }
+func back(_ context.Context, l *lab, f Fault) error { return setClock(l, f, 0) }
 
 // setClock changes the offset in place: the library has the file mapped.
 func setClock(l *lab, f Fault, offset time.Duration) error {

@@ -18,8 +18,8 @@ type Fault struct {
 	on   world.Architecture
 }
 
-// drawer draws all that is left to chance in one lab. The same seed gives the same faults,
-// at the same times; what real hosts make of the time is not the same twice.
+// drawer draws all that is left to chance in one life of a lab. The same seed gives the same
+// faults, at the same times; what real hosts make of the time is not the same twice.
 type drawer struct {
 	*rand.Rand
 	architecture world.Architecture
@@ -29,8 +29,8 @@ type drawer struct {
 	deck         []*kind
 }
 
-func newDrawer(a world.Architecture, seed uint64, longest time.Duration, clocks bool) *drawer {
-	return &drawer{Rand: rand.New(rand.NewPCG(seed, uint64(a))), architecture: a, longest: longest, clocks: clocks}
+func newDrawer(a world.Architecture, seed uint64, life int, longest time.Duration, clocks bool) *drawer {
+	return &drawer{Rand: rand.New(rand.NewPCG(seed, uint64(life))), architecture: a, longest: longest, clocks: clocks}
 }
 
 // setup is what the next lab is set up with.
@@ -78,7 +78,7 @@ func (d *drawer) round() []Fault {
 func (d *drawer) fault(at time.Duration) Fault {
 	nodes := d.architecture.Nodes()
 	f := Fault{At: at, For: d.length(), On: max(0, d.IntN(2*nodes)-nodes), kind: d.kind(), on: d.architecture} // the active one more often
-	hosts := nodes + 2 // and the clients
+	hosts := nodes + 2                                                                                         // and the clients
 	third := d.gateway || d.architecture == world.Witness
 	if third {
 		hosts++

@@ -13,7 +13,7 @@ import (
 func TestDraw(t *testing.T) {
 	t.Parallel()
 	for _, a := range world.Architectures() {
-		first, again := newDrawer(a, 7, 12*time.Second, true), newDrawer(a, 7, 12*time.Second, true)
+		first, again := newDrawer(a, 7, 1, 12*time.Second, true), newDrawer(a, 7, 1, 12*time.Second, true)
 		seen := make(map[*kind]int)
 		for range 300 {
 			first.setup()
