@@ -4,10 +4,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"redis-vip/examples/lab/netlab"
-	"redis-vip/examples/lab/trouble"
 )
 
 // ours are where the packages put our programs.
@@ -29,10 +30,14 @@ func killHooks(ctx context.Context, l *lab, f Fault) error {
 	ctx, cancel := context.WithTimeout(ctx, f.For)
 	l.during(func() {
 		defer cancel()
+		killed := 0
 		for turn := 0; ctx.Err() == nil; turn++ {
-			trouble.Signal(ctx, n, "KILL", "-f", running) // fails only when its time is over
+			status, _ := n.Run(ctx, netlab.Command{Args: []string{"pkill", "-KILL", "-c", "-f", running}}) // fails only when its time is over
+			count, _ := strconv.Atoi(strings.TrimSpace(string(status.Stdout)))
+			killed += count
 			rest(ctx, time.Duration(20+37*(turn%7))*time.Millisecond)
 		}
+		n.Note("%d of our programs were killed half-way", killed)
 	})
 	return nil
 }
@@ -48,13 +53,15 @@ func upgrade(ctx context.Context, l *lab, f Fault) error {
 	l.upgraded[n] = !l.upgraded[n]
 	until := time.Now().Add(f.For)
 	l.during(func() {
-		for turn := 1; turn%2 == 1 || time.Now().Before(until); turn++ {
+		turn := 1
+		for ; turn%2 == 1 || time.Now().Before(until); turn++ {
 			if err := unpack(ctx, n.Host, folders[turn%2]); err != nil {
 				n.Note("the upgrade failed: %v", err)
 				return
 			}
 			rest(ctx, 300*time.Millisecond)
 		}
+		n.Note("our programs were replaced %d times", turn-1)
 	})
 	return nil
 }

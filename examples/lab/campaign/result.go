@@ -122,24 +122,52 @@ func (r *Result) Print(out io.Writer) {
 		preserved += t.preserved
 		died += t.died
 	}
-	fmt.Fprintf(out, "%d faults in %d rounds, %.0f minutes, on %d labs side by side (seeds %d to %d). Of %d acknowledged writes, %d are only in\npreserved files, %d died with the last process that had them, and the masters have the rest. Violations: %d.\n\n",
-		r.faults, r.rounds, r.Took.Minutes(), len(r.Config.Labs), r.Config.Seed, r.Config.Seed+uint64(len(r.Config.Labs))-1, r.acked, preserved, died, len(r.Violations))
-	fmt.Fprintln(out, "| fault | on | faults | rounds | longest without a write | longest until all was well | preserved | died | violations |")
-	fmt.Fprintln(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|")
-	for _, at := range slices.SortedFunc(maps.Keys(r.rows), func(a, b row) int {
-		return cmp.Or(cmp.Compare(order0(a.what), order0(b.what)), cmp.Compare(a.on, b.on))
-	}) {
-		t := r.rows[at]
-		fmt.Fprintf(out, "| %s | %s | %s | %d | %s | %s | %d | %d | %d |\n", at.what, at.on, count(t.faults), t.rounds,
-			took(t.outage, t), took(t.whole, t), t.preserved, t.died, t.violations)
+	fmt.Fprintf(out, "%d faults in %d rounds, in %.0f minutes, on %d labs side by side (seeds %d to %d).\n",
+		r.faults, r.rounds, r.Took.Minutes(), len(r.Config.Labs), r.Config.Seed, r.Config.Seed+uint64(len(r.Config.Labs))-1)
+	fmt.Fprintf(out, "Of %d acknowledged writes %d are only in preserved files, %d died with the last process that had\nthem, and the masters have the others. Broken promises: %d.\n",
+		r.acked, preserved, died, len(r.Violations))
+	fmt.Fprint(out, legend)
+	for _, a := range world.Architectures() {
+		r.print(out, a)
+	}
+	if len(r.Violations) > 0 {
+		fmt.Fprintln(out, "\n## What was broken")
 	}
 	for _, v := range r.Violations {
 		fmt.Fprintf(out, "\n- %v\n", v)
 	}
 }
 
-// order0 is where a line stands.
-func order0(what string) int {
+const legend = `
+A round is one fault or some at once, and the time until all is well again; it stands in the line of
+its fault, or of the one that came with others to have something to disturb. All is well when, for 4 s
+(which count), one node has the VIP, is the master and takes writes, the others follow it and apply
+what they get, no host has an address that nobody gave it, and redis-check finds every node fit. Time
+without a write is of two clients together, and may last as long as a fault that leaves nobody to write
+to. Died: the write was in the memory of processes only, and all of them were killed.
+`
+
+// print writes the table of one architecture.
+func (r *Result) print(out io.Writer, a world.Architecture) {
+	whats := slices.SortedFunc(maps.Keys(r.rows), func(a, b row) int { return cmp.Compare(place(a.what), place(b.what)) })
+	whats = slices.DeleteFunc(whats, func(at row) bool { return at.on != a })
+	if len(whats) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n## %s\n\n", map[world.Architecture]string{
+		world.Pair: "The pair", world.Witness: "The pair with a witness", world.Sentinel: "Three hosts under Sentinel",
+	}[a])
+	fmt.Fprintln(out, "| fault | faults | rounds | longest without a write | longest until all was well | only in files | died | broken promises |")
+	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|--:|")
+	for _, at := range whats {
+		t := r.rows[at]
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %d | %d | %d |\n", at.what, count(t.faults), count(t.rounds),
+			took(t.outage, t), took(t.whole, t), t.preserved, t.died, t.violations)
+	}
+}
+
+// place is where a line stands.
+func place(what string) int {
 	i := slices.IndexFunc(kinds, func(k *kind) bool { return k.name == what })
 	if i < 0 {
 		return len(kinds)
