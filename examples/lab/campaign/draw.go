@@ -36,10 +36,10 @@ func newDrawer(a world.Architecture, seed uint64, life int, longest time.Duratio
 // setup is what the next lab is set up with.
 func (d *drawer) setup() world.Setup {
 	u := world.Setup{
-		Architecture: d.architecture, Little: true,
-		Persistence: world.Persistence(d.IntN(3)),
-		Backlog:     []int64{256 << 20, 256 << 20, 256 << 20, 16 << 10}[d.IntN(4)],
-		CopyTime:    20 * time.Millisecond,
+		Architecture: d.architecture,
+		Persistence:  world.Persistence(d.IntN(3)),
+		Backlog:      []int64{256 << 20, 256 << 20, 256 << 20, 16 << 10}[d.IntN(4)],
+		Keys:         []int64{0, 0, 100_000}[d.IntN(3)],
 	}
 	switch d.architecture {
 	case world.Witness:

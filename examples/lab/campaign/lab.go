@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,6 +75,9 @@ func open(ctx context.Context, u world.Setup, c Config) (_ *lab, err error) {
 	if err := s.WaitReady(starting); err != nil {
 		return nil, err
 	}
+	if err := l.populate(starting); err != nil {
+		return nil, err
+	}
 	ctx, l.stop = context.WithCancel(ctx)
 	if err := l.noteMoves(ctx); err != nil {
 		return nil, err
@@ -88,6 +92,27 @@ func open(ctx context.Context, u world.Setup, c Config) (_ *lab, err error) {
 	return l, l.books[0].WaitAcknowledged(starting, rate)
 }
 
+// populate writes what is there before the clients come: a full copy of much takes a while,
+// in which things can go wrong.
+func (l *lab) populate(ctx context.Context) error {
+	master, err := l.Master(ctx)
+	if err != nil {
+		return err
+	}
+	const batch = 1000
+	value := strings.Repeat("x", 100)
+	for i := int64(0); i < l.setup.Keys; i += batch {
+		pipe := master.Redis.Pipeline()
+		for n := range int64(batch) {
+			pipe.Set(ctx, fmt.Sprintf("old:%d", i+n), value, 0)
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return fmt.Errorf("populate: %w", err)
+		}
+	}
+	return nil
+}
+
 // noteMoves has the journal say when the VIP comes to a node, and goes.
 func (l *lab) noteMoves(ctx context.Context) error {
 	for _, n := range l.Nodes {
@@ -97,7 +122,11 @@ func (l *lab) noteMoves(ctx context.Context) error {
 		}
 		go func() {
 			for a := range addresses.Follow(ctx) {
-				n.Note("%s: here %v", a.Address, a.Added)
+				where := "gone from here"
+				if a.Added {
+					where = "here"
+				}
+				n.Note("%s is %s", a.Address, where)
 			}
 		}()
 	}
