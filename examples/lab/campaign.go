@@ -35,6 +35,7 @@ func campaignCommand() *cli.Command {
 			&cli.DurationFlag{Name: "longest", Value: 30 * time.Second, Usage: "how long a fault lasts at the most"},
 			&cli.StringFlag{Name: "other", Usage: "the `FOLDER` with another build of the programs, for upgrades (default: the same programs)"},
 			&cli.StringFlag{Name: "clock", Usage: "clock.c as a `LIBRARY`, for clocks that jump (default: clock.so beside the programs; without it none does)"},
+			&cli.BoolFlag{Name: "timelines", Usage: "of all rounds, not only of those that broke a promise"},
 			&cli.StringFlag{Name: "out", Usage: "write the table to a `FILE`, and beside it the timeline of each violation"},
 		},
 		Action: func(c *cli.Context) error {
@@ -44,7 +45,7 @@ func campaignCommand() *cli.Command {
 			}
 			r := rampage{Config: campaign.Config{
 				Faults: c.Int("faults"), Seed: c.Uint64("seed"), Life: c.Int("life"), Longest: c.Duration("longest"), Programs: programs, Other: c.String("other"), Clock: c.String("clock"),
-			}, File: c.String("out"), Out: os.Stdout}
+			}, File: c.String("out"), All: c.Bool("timelines"), Out: os.Stdout}
 			if beside := filepath.Join(programs, "clock.so"); r.Config.Clock == "" && exists(beside) {
 				r.Config.Clock = beside
 			}
@@ -69,6 +70,7 @@ func exists(path string) bool {
 type rampage struct {
 	Config campaign.Config
 	File   string // for the table; empty: none
+	All    bool   // timelines, not only of rounds that broke a promise
 	Out    io.Writer
 }
 
@@ -78,23 +80,17 @@ func (r rampage) Run(ctx context.Context) error {
 		return err
 	}
 	faults, broken := 0, 0
-	r.Config.Tell = func(one campaign.Round) {
+	r.Config.Tell = func(one campaign.Round, journal func() []netlab.Entry) {
 		faults += len(one.Faults)
 		fmt.Fprintf(r.Out, "%s %4d %v\n", time.Now().Format(time.TimeOnly), faults, one)
-	}
-	r.Config.Violated = func(one campaign.Round, journal []netlab.Entry) {
-		broken++
-		if r.File == "" {
-			printRound(r.Out, one, journal)
+		if len(one.Violations) > 0 {
+			broken++
+		} else if !r.All {
 			return
 		}
-		var text bytes.Buffer
-		printRound(&text, one, journal)
-		name := fmt.Sprintf("%s.violation-%d.txt", strings.TrimSuffix(r.File, filepath.Ext(r.File)), broken)
-		if err := os.WriteFile(name, text.Bytes(), 0o644); err != nil {
+		if err := r.timeline(one, journal()); err != nil {
 			fmt.Fprintln(r.Out, err)
 		}
-		fmt.Fprintln(r.Out, "    its timeline:", name)
 	}
 	result, err := r.Config.Run(ctx)
 	var text bytes.Buffer
@@ -108,6 +104,19 @@ func (r rampage) Run(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("%d promises were broken", broken))
 	}
 	return err
+}
+
+// timeline writes what happened in a round into a file beside the table, or prints it.
+func (r rampage) timeline(one campaign.Round, journal []netlab.Entry) error {
+	if r.File == "" {
+		printRound(r.Out, one, journal)
+		return nil
+	}
+	var text bytes.Buffer
+	printRound(&text, one, journal)
+	name := fmt.Sprintf("%s.%s-%d-%d-%d.txt", strings.TrimSuffix(r.File, filepath.Ext(r.File)), one.On, one.Seed, one.Life, one.Turn)
+	fmt.Fprintln(r.Out, "    its timeline:", name)
+	return os.WriteFile(name, text.Bytes(), 0o644)
 }
 
 // printRound writes a round's timeline in plain words, and then all that its lab's hosts

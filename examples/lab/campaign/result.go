@@ -88,15 +88,11 @@ func (r *Result) add(one Round, journal func() []netlab.Entry) {
 	t.died += one.Died
 	t.outage, t.whole = max(t.outage, one.Outage), max(t.whole, one.Whole)
 	if r.Config.Tell != nil {
-		r.Config.Tell(one)
+		r.Config.Tell(one, journal)
 	}
-	if len(one.Violations) == 0 {
-		return
-	}
-	t.violations++
-	r.Violations = append(r.Violations, one)
-	if r.Config.Violated != nil {
-		r.Config.Violated(one, journal())
+	if len(one.Violations) > 0 {
+		t.violations++
+		r.Violations = append(r.Violations, one)
 	}
 }
 

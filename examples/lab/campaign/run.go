@@ -23,10 +23,9 @@ type Config struct {
 	Other    string               // folder of another build, for upgrades; default Programs
 	Clock    string               // clock.c as a library; empty: no clock jumps
 
-	// Tell is called after each round, and Violated after one that broke a promise, with all
-	// that the lab's hosts have logged: one call at a time.
-	Tell     func(Round)
-	Violated func(Round, []netlab.Entry)
+	// Tell is called after each round, one at a time, with what gives all that the lab's
+	// hosts have logged since it came up.
+	Tell func(Round, func() []netlab.Entry)
 }
 
 // Round is what came of the faults of one round.
@@ -47,8 +46,8 @@ func (r Round) String() string {
 	for _, f := range r.Faults {
 		faults = append(faults, fmt.Sprintf("%.1f s %v for %.1f s", f.At.Seconds(), f, f.For.Seconds()))
 	}
-	text := fmt.Sprintf("%s, seed %d, life %d, round %d, %s serves: %s: longest without a write %.1f s, well after %.1f s, two took writes for %.1f s, preserved %d, died %d",
-		r.On, r.Seed, r.Life, r.Turn, r.At, strings.Join(faults, "; "), r.Outage.Seconds(), r.Whole.Seconds(), r.Two.Seconds(), r.Preserved, r.Died)
+	text := fmt.Sprintf("%s, seed %d, life %d, round %d, %s serves, persistence %s: %s: longest without a write %.1f s, well after %.1f s, two took writes for %.1f s, preserved %d, died %d",
+		r.On, r.Seed, r.Life, r.Turn, r.At, r.Site.Persistence, strings.Join(faults, "; "), r.Outage.Seconds(), r.Whole.Seconds(), r.Two.Seconds(), r.Preserved, r.Died)
 	for _, v := range r.Violations {
 		text += "\n    VIOLATION: " + v
 	}
