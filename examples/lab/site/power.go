@@ -30,6 +30,9 @@ func (s *Site) PowerOff(ctx context.Context, n *Node) error {
 		s.off = make(map[*Node]bool)
 	}
 	s.off[n] = true
+	if n.bell != nil {
+		n.bell.Close()
+	}
 	if n == s.Witness { // which has none of our programs
 		return nil
 	}
@@ -49,6 +52,11 @@ func (s *Site) PowerOn(ctx context.Context, n *Node) error {
 			if err := s.Heal(n.Host, other); err != nil {
 				return err
 			}
+		}
+	}
+	if n.Timer != nil { // the bell was in /run
+		if err := n.listen(); err != nil {
+			return err
 		}
 	}
 	for _, service := range n.Services() {

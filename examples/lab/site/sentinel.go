@@ -81,9 +81,33 @@ func (s *Sentinel) knows(ctx context.Context, name, master string, replicas, sen
 		want := map[string]string{
 			"flags": "master", "num-slaves": fmt.Sprint(replicas), "num-other-sentinels": fmt.Sprint(sentinels - 1),
 		}[state[i]]
+		if state[i] == "num-slaves" {
+			if state[i+1], err = s.replicas(ctx, name); err != nil {
+				return err
+			}
+		}
 		if want != "" && state[i+1] != want {
 			return fmt.Errorf("%s: Sentinel has %s %s, not %s", s.host.Name, state[i], state[i+1], want)
 		}
 	}
 	return nil
+}
+
+// replicas returns how many replicas this Sentinel knows. What has only read a data set from
+// the master stays listed for ever, with port 0 (sentinel.c, sentinelRefreshInstanceInfo).
+func (s *Sentinel) replicas(ctx context.Context, name string) (string, error) {
+	list, err := s.Do(ctx, "SENTINEL", "REPLICAS", name).Slice()
+	if err != nil {
+		return "", err
+	}
+	known := 0
+	for _, entry := range list {
+		fields, _ := entry.([]any)
+		for i := 0; i+1 < len(fields); i += 2 {
+			if fields[i] == "port" && fields[i+1] != "0" {
+				known++
+			}
+		}
+	}
+	return fmt.Sprint(known), nil
 }

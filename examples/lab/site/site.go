@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -71,6 +72,7 @@ type Node struct {
 	HAProxy    *Service
 	Timer      *Service       // reconciles every two seconds, with Options.Timer
 	reconcile  netlab.Command // what a ring is answered with
+	bell       net.Listener
 }
 
 // IP is the node's own address.

@@ -27,11 +27,17 @@ func (n *Node) installUnits(powerless bool) error {
 	if n.Sentinel != nil {
 		n.Sentinel.command.Ambient = nil
 	}
+	return n.listen()
+}
+
+// listen opens the bell, as the socket unit does at boot.
+func (n *Node) listen() error {
 	path := fmt.Sprintf("/proc/%d/root/run/redis-vip/reconcile.sock", n.PID())
 	bell, err := net.Listen("unix", path)
 	if err != nil {
 		return err
 	}
+	n.bell = bell
 	if err := os.Chmod(path, 0o666); err != nil {
 		return err
 	}
