@@ -5,14 +5,30 @@ import (
 	"fmt"
 
 	"redis-vip/examples/lab/site"
+	"redis-vip/examples/sim/world"
 )
 
-// The folders that a full disk is full for.
-var onDisk = []string{"/var/lib/redis-vip", "/var/lib/redis"}
+// The folders that can be full.
+const (
+	ours   = "/var/lib/redis-vip"
+	theirs = "/var/lib/redis"
+)
+
+// full are the folders that a full disk is full for. Redis 7.0.15 that has once had no room
+// for its append-only file goes on when there is room again, but does not start from that
+// file any more ("Bad file format"), with or without us: it cuts off what it could write
+// at the length of both files together (aof.c, flushAppendOnlyFile). BGREWRITEAOF helps, if
+// somebody thinks of it in time. So there, the disk is full for us alone.
+func (l *lab) full() []string {
+	if l.setup.Persistence == world.AppendOnly {
+		return []string{ours}
+	}
+	return []string{ours, theirs}
+}
 
 // partition gives a node's data a file system of its own, which can be full.
 func partition(ctx context.Context, n *site.Node) error {
-	for _, folder := range onDisk {
+	for _, folder := range []string{ours, theirs} {
 		if _, err := n.Output(ctx, "sh", "-c", fmt.Sprintf(`
 			set -e
 			mount -t tmpfs -o size=256m,mode=$(stat -c %%a %[1]s),uid=$(stat -c %%u %[1]s),gid=$(stat -c %%g %[1]s) data /mnt
@@ -28,7 +44,7 @@ func partition(ctx context.Context, n *site.Node) error {
 const filler = ".full"
 
 func fill(ctx context.Context, l *lab, f Fault) error {
-	for _, folder := range onDisk {
+	for _, folder := range l.full() {
 		// It ends when there is no room: that is no failure.
 		if _, err := l.Nodes[f.On].Output(ctx, "sh", "-c", fmt.Sprintf("dd if=/dev/zero of=%s/%s bs=64k 2>/dev/null || true", folder, filler)); err != nil {
 			return err
@@ -38,7 +54,7 @@ func fill(ctx context.Context, l *lab, f Fault) error {
 }
 
 func empty(_ context.Context, l *lab, f Fault) error {
-	for _, folder := range onDisk {
+	for _, folder := range l.full() {
 		if err := l.Nodes[f.On].Remove(folder + "/" + filler); err != nil {
 			return err
 		}

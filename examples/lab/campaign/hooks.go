@@ -11,8 +11,8 @@ import (
 	"redis-vip/examples/lab/netlab"
 )
 
-// ours are where the packages put our programs.
-var ours = map[string]string{
+// packaged is where the packages put our programs.
+var packaged = map[string]string{
 	"/usr/bin/redis-vip":                   "redis-vip",
 	"/usr/lib/redis-vip/redis-check":       "redis-check",
 	"/usr/lib/redis-vip/notify-master":     "notify-master",
@@ -67,7 +67,7 @@ func upgrade(ctx context.Context, l *lab, f Fault) error {
 }
 
 func unpack(ctx context.Context, h *netlab.Host, folder string) error {
-	for path, name := range ours {
+	for path, name := range packaged {
 		content, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			return err
