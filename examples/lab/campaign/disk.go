@@ -16,8 +16,8 @@ const (
 
 // full are the folders that a full disk is full for. Redis 7.0.15 that has once had no room
 // for its append-only file goes on when there is room again, but does not start from that
-// file any more ("Bad file format"), with or without us: it cuts off what it could write
-// at the length of both files together (aof.c, flushAppendOnlyFile). BGREWRITEAOF helps, if
+// file any more ("Bad file format"), with or without us: after a rewrite, it leaves zeros
+// where it has cut off the part of a command that it could write. BGREWRITEAOF helps, if
 // somebody thinks of it in time. So there, the disk is full for us alone.
 func (l *lab) full() []string {
 	if l.setup.Persistence == world.AppendOnly {
