@@ -29,28 +29,16 @@ func (l *lab) settle(ctx context.Context) (a account, err error) {
 	if err != nil {
 		return a, err
 	}
-	var missing, kept []ledger.Write
+	var writes []ledger.Write
 	for _, b := range l.books {
-		writes := b.Since(0)
-		a.Acknowledged += len(writes)
-		writes = slices.DeleteFunc(writes, func(w ledger.Write) bool { return l.off[w.Key] })
-		for part := range slices.Chunk(writes, 1000) {
-			keys := make([]string, len(part))
-			for i, w := range part {
-				keys[i] = w.Key
-			}
-			values, err := master.Redis.MGet(ctx, keys...).Result()
-			if err != nil {
-				return a, fmt.Errorf("look for acknowledged keys: %w", err)
-			}
-			for i, v := range values {
-				if v == nil {
-					missing = append(missing, part[i])
-				} else {
-					kept = append(kept, part[i])
-				}
-			}
-		}
+		list := b.Since(0)
+		a.Acknowledged += len(list)
+		writes = append(writes, list...)
+	}
+	writes = slices.DeleteFunc(writes, func(w ledger.Write) bool { return l.off[w.Key] })
+	missing, err := ledger.Absent(ctx, master.Redis, writes)
+	if err != nil {
+		return a, err
 	}
 	if len(missing) > 0 {
 		files, err := fault.Preserved(ctx, l.Site)
@@ -72,6 +60,6 @@ func (l *lab) settle(ctx context.Context) (a account, err error) {
 	if err := master.Redis.Set(ctx, mark, 1, 0).Err(); err != nil {
 		return a, err
 	}
-	l.sights.settle(mark, kept)
+	l.sights.settle(mark, slices.DeleteFunc(writes, func(w ledger.Write) bool { return l.off[w.Key] }))
 	return a, nil
 }

@@ -281,10 +281,18 @@ func (l *Ledger) Since(n int) []Write {
 
 // Missing returns the acknowledged keys that a Redis does not have: what was
 // lost, if it is the master now.
-func (l *Ledger) Missing(ctx context.Context, server redis.Cmdable) ([]string, error) {
+func (l *Ledger) Missing(ctx context.Context, server redis.Cmdable) (keys []string, err error) {
+	writes, err := Absent(ctx, server, l.Since(0))
+	for _, w := range writes {
+		keys = append(keys, w.Key)
+	}
+	return keys, err
+}
+
+// Absent returns those of some writes that a Redis does not have.
+func Absent(ctx context.Context, server redis.Cmdable, writes []Write) (absent []Write, err error) {
 	const batch = 1000
-	var missing []string
-	for part := range slices.Chunk(l.Since(0), batch) {
+	for part := range slices.Chunk(writes, batch) {
 		keys := make([]string, len(part))
 		for i, w := range part {
 			keys[i] = w.Key
@@ -295,9 +303,9 @@ func (l *Ledger) Missing(ctx context.Context, server redis.Cmdable) ([]string, e
 		}
 		for i, v := range values {
 			if v == nil {
-				missing = append(missing, keys[i])
+				absent = append(absent, part[i])
 			}
 		}
 	}
-	return missing, nil
+	return absent, nil
 }
