@@ -93,8 +93,9 @@ func (s *Sentinel) knows(ctx context.Context, name, master string, replicas, sen
 	return nil
 }
 
-// replicas returns how many replicas this Sentinel knows. What has only read a data set from
-// the master stays listed for ever, with port 0 (sentinel.c, sentinelRefreshInstanceInfo).
+// replicas returns how many replicas this Sentinel knows. What has only taken a copy of the
+// master's data stays listed for ever with port 0, or with port 1 where it was one of our
+// programs (sentinel.c, sentinelRefreshInstanceInfo): SENTINEL RESET forgets it.
 func (s *Sentinel) replicas(ctx context.Context, name string) (string, error) {
 	list, err := s.Do(ctx, "SENTINEL", "REPLICAS", name).Slice()
 	if err != nil {
@@ -104,7 +105,7 @@ func (s *Sentinel) replicas(ctx context.Context, name string) (string, error) {
 	for _, entry := range list {
 		fields, _ := entry.([]any)
 		for i := 0; i+1 < len(fields); i += 2 {
-			if fields[i] == "port" && fields[i+1] != "0" {
+			if fields[i] == "port" && fields[i+1] == fmt.Sprint(redisPort) {
 				known++
 			}
 		}
