@@ -94,7 +94,7 @@ func (r rampage) Run(ctx context.Context) error {
 	}
 	result, err := r.Config.Run(ctx)
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "# A campaign of random faults\n\n%s, with %s.\n\n", result.Began.Format("2 January 2006"), versions(r.Config.Programs))
+	fmt.Fprintf(&text, "# A campaign of random faults\n\n%s, with %s.\n\n", result.Began.Format("2 January 2006"), takingPart(r.Config.Programs))
 	result.Print(&text)
 	fmt.Fprintf(r.Out, "\n%s", &text)
 	if r.File != "" {
@@ -138,8 +138,8 @@ func printRound(out io.Writer, one campaign.Round, journal []netlab.Entry) {
 	fault.PrintJournal(out, journal)
 }
 
-// versions are those of what takes part.
-func versions(programs string) string {
+// takingPart says which versions of what take part.
+func takingPart(programs string) string {
 	var list []string
 	for _, command := range [][]string{
 		{filepath.Join(programs, "redis-vip"), "--version"},
@@ -152,6 +152,9 @@ func versions(programs string) string {
 			out = []byte(err.Error())
 		}
 		line, _, _ := strings.Cut(string(out), "\n")
+		if command[0] == "uname" { // behind the first hyphen stands who built it
+			line, _, _ = strings.Cut(line, "-")
+		}
 		list = append(list, shorter.ReplaceAllString(line, ""))
 	}
 	return strings.Join(list, ", ")
