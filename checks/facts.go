@@ -76,7 +76,7 @@ type Memory struct {
 	Offset      int64     `json:"offset,omitempty"` // bytes
 	Keys        int64     `json:"keys,omitempty"`
 	Online      bool      `json:"online,omitempty"`      // as a master: a replica was online, and may have been promoted since
-	Newer       time.Time `json:"newer,omitzero"`        // when a live master was last seen whose writes this node missed
+	Missing     Sighting  `json:"missing,omitzero"`      // of a master whose writes this node misses, as far as it knows: since when
 	Missed      time.Time `json:"missed,omitzero"`       // since when the VIP has been here without the role
 	Better      Sighting  `json:"better,omitzero"`       // of another node with more, where there is no master
 	Provisional bool      `json:"provisional,omitempty"` // a master for the time of a preservation only

@@ -54,9 +54,11 @@ func (f Facts) Claims() bool {
 	return f.Role == node.Master && f.VIP != Absent && f.Class.Answers() && !f.Memory.Provisional
 }
 
-// Entitled says whether this node has two votes of three to take writes.
+// Entitled says whether this node has two votes of three to take writes. A replica that
+// has the lease is about to be the master: it acknowledges still, also where it has long
+// heard nothing (one-way loss), and that is no vote any more.
 func (f Facts) Entitled() bool {
-	return f.Lease.Witnesses == 0 || f.Lease.Mine || f.acknowledged(voteLag) || f.Asked && f.conceded()
+	return f.Lease.Witnesses == 0 || f.Lease.Mine || f.Lease.Other == "" && f.acknowledged(voteLag) || f.Asked && f.conceded()
 }
 
 // Succeeds says whether this node has two votes of three to become the master, where

@@ -49,9 +49,10 @@ func TestVotes(t *testing.T) {
 		facts Facts
 		want  Reason
 	}{
-		"a master with the lease, the other is away":           {voter(master(-s), silent, Here, mine), Serving},
-		"a master with its replica, the witness is away":       {voter(master(0), replica(true, 0), Here, nobody), Serving},
-		"a master whose replica owes two seconds, and no more": {voter(master(2*s), silent, Here, reached), Outvoted},
+		"a master with the lease, the other is away":             {voter(master(-s), silent, Here, mine), Serving},
+		"a master whose replica acknowledges, and has the lease": {voter(master(0), silent, Here, theirs(0)), Outvoted},
+		"a master with its replica, the witness is away":         {voter(master(0), replica(true, 0), Here, nobody), Serving},
+		"a master whose replica owes two seconds, and no more":   {voter(master(2*s), silent, Here, reached), Outvoted},
 		"a master alone":                                         {voter(master(-s), silent, Here, nobody), Isolated},
 		"a master, the other's Redis is dead":                    {voter(master(-s), refused, Here, nobody), Serving},
 		"a master, the other has the lease":                      {voter(master(-s), silent, Here, theirs(0)), Outvoted},

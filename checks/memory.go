@@ -31,11 +31,11 @@ func (s Sighting) For(now time.Time) time.Duration {
 	return now.Sub(s.Since)
 }
 
-// again is s, seen now.
-func (s Sighting) again(now time.Time) Sighting {
+// again is s, seen now; seen for the first time, it has been there for so long.
+func (s Sighting) again(now time.Time, ago time.Duration) Sighting {
 	switch {
 	case !Within(sightingGap, s.Last, now):
-		return Sighting{now, now}
+		return Sighting{now.Add(-ago), now}
 	case !Within(newerEvery, s.Last, now):
 		s.Last = now
 	}
@@ -47,6 +47,17 @@ func (s Sighting) again(now time.Time) Sighting {
 func Within(d time.Duration, t, now time.Time) bool {
 	age := now.Sub(t)
 	return age >= 0 && age < d
+}
+
+// misses says whether a live master writes what this node does not get, as far as is known: a
+// replica that does not hear it, or one that hangs. That one will call its link young when
+// it wakes, and for the others there was no time to ask.
+func (f Facts) misses(p Policy) bool {
+	if f.Class == node.Timeout {
+		return f.Memory.Role != node.Master
+	}
+	_, found := f.Leader(p)
+	return found && f.Role == node.Replica && !f.Linked()
 }
 
 // Remember is what the node should remember after it has seen f, and whether that
@@ -66,11 +77,13 @@ func Remember(f Facts, p Policy) (Memory, bool) {
 	case f.Linked():
 		m.Role, m.ReplID, m.Offset, m.Keys, m.Online, m.Provisional = node.Replica, f.ReplID, f.Offset, f.Keys, false, false
 	}
-	if _, found := f.Leader(p); found && f.Role == node.Replica && !f.Linked() && !Within(newerEvery, old.Newer, f.Now) {
-		m.Newer = f.Now
+	if f.misses(p) {
+		m.Missing = old.Missing.again(f.Now, max(f.Upstream.DownSince, f.Upstream.LastIO, 0))
+	} else if f.Linked() || f.IsMaster() {
+		m.Missing = Sighting{}
 	}
 	if f.better(p) != Equal {
-		m.Better = old.Better.again(f.Now)
+		m.Better = old.Better.again(f.Now, 0)
 	}
 	switch missing := f.VIP == Here && f.Role == node.Replica; {
 	case !missing:
@@ -80,7 +93,7 @@ func Remember(f Facts, p Policy) (Memory, bool) {
 	}
 	moved := m.Offset != old.Offset || m.Keys != old.Keys
 	changed := m.Role != old.Role || m.ReplID != old.ReplID || m.Online != old.Online ||
-		(m.Keys == 0) != (old.Keys == 0) || !m.Newer.Equal(old.Newer) || !m.Missed.Equal(old.Missed) ||
+		(m.Keys == 0) != (old.Keys == 0) || !m.Missing.Last.Equal(old.Missing.Last) || !m.Missed.Equal(old.Missed) ||
 		!m.Better.Last.Equal(old.Better.Last) ||
 		moved && !Within(rememberEvery, old.At, f.Now)
 	if changed {

@@ -226,10 +226,41 @@ func TestPairStale(t *testing.T) {
 	f := s.facts(0)
 	f.Upstream.DownSince = 10 * time.Minute
 	for ago, fit := range map[time.Duration]bool{time.Second: false, bootWait + time.Second: true} {
-		f.Memory.Newer = now.Add(-ago)
+		f.Memory.Missing = checks.Sighting{Since: now.Add(-ago - 11*time.Second), Last: now.Add(-ago)}
 		if v := checks.Judge(f, policy); v.Fit != fit {
 			t.Errorf("seen %v ago: %+v", ago, v)
 		}
+	}
+}
+
+// How long a node misses what a master writes is known while it goes on: afterwards the link
+// looks young.
+func TestPairMissing(t *testing.T) {
+	for name, test := range map[string]struct {
+		state state
+		keys  int64
+		stale bool
+	}{
+		"a link that is down":         {lost, 10, true},
+		"a node that does not answer": {silent, 10, true},
+		"a replica that hears":        {linked, 10, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := situation{states: [2]state{test.state, master}, keys: [2]int64{test.keys, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}}
+			f := s.facts(0)
+			f.Upstream.DownSince = 0
+			f.Now = f.Now.Add(-time.Second)
+			for range 17 {
+				f.Now = f.Now.Add(time.Second)
+				f.Memory, _ = checks.Remember(f, policy)
+			}
+			after := situation{states: [2]state{lost, silent}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}}.facts(0)
+			after.Upstream.DownSince = 0
+			after.Memory, after.Now = f.Memory, f.Now.Add(time.Second)
+			if v := checks.Judge(after, policy); (v.Reason == checks.Stale) != test.stale {
+				t.Errorf("when the master is gone: %+v", v)
+			}
+		})
 	}
 }
 

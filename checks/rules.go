@@ -170,7 +170,7 @@ func newerData(f Facts, p Policy) Reason {
 	}
 	// What it missed may still come back while the master was seen a moment ago; a
 	// link that broke when the master died missed nothing.
-	if !f.Restarted() && f.Upstream.DownSince > p.BootWait/3 && Within(p.BootWait, f.Memory.Newer, f.Now) {
+	if m := f.Memory.Missing; !f.Restarted() && !f.Linked() && m.Last.Sub(m.Since) > p.BootWait/3 && Within(p.BootWait, m.Last, f.Now) {
 		return Stale
 	}
 	return Undecided

@@ -98,6 +98,9 @@ func (d *demotion) find(ctx context.Context, r *Record) (err error) {
 	}
 	var found bool
 	if d.master, found = d.leader(r.Facts); !found {
+		if r.Facts.Role == node.Replica && r.Facts.Upstream.Up && d.Fenced.IsSet() {
+			d.resumeWriters(ctx) // somebody has made it one since it was fenced: the pause would stop its replication
+		}
 		return notYet("no other node is a master that ranks above this one%s", seen(r.Facts.Peers))
 	}
 	return nil

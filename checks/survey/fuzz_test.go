@@ -14,7 +14,7 @@ import (
 // Whatever lies where a node remembers, it is a memory or none; what it is taken for can
 // be written down, and is then read as the same.
 func FuzzRecall(f *testing.F) {
-	whole, err := json.Marshal(checks.Memory{Role: 2, ReplID: "a", Offset: 1, Keys: 2, Online: true, Newer: time.Unix(1, 0), Missed: time.Unix(2, 3), At: time.Unix(1_800_000_000, 0)})
+	whole, err := json.Marshal(checks.Memory{Role: 2, ReplID: "a", Offset: 1, Keys: 2, Online: true, Missing: checks.Sighting{Since: time.Unix(1, 0), Last: time.Unix(2, 0)}, Missed: time.Unix(2, 3), At: time.Unix(1_800_000_000, 0)})
 	if err != nil {
 		f.Fatal(err)
 	}

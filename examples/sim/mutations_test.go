@@ -50,7 +50,7 @@ var mutations = []mutation{
 	{"a lease is enough, however lately the other was acknowledged", "witness", "KeepalivedCrash,Lossy,Cut", "checks/lease.go", "	return f.silence() >= leaseSilence", "	return true"},
 	{"silence is enough, without the lease", "witness", "", "checks/lease.go", "	case !f.Lease.Mine:\n		return false", "	case !f.Lease.Mine:"},
 	{"a node that says nothing concedes", "witness", "", "checks/lease.go", "return n.Class == node.Refused || n.Class == node.Loading || n.Class.Answers() && n.Role == node.Replica", "return true"},
-	{"an acknowledgement is no vote", "witness", "", "checks/lease.go", "f.Lease.Mine || f.acknowledged(voteLag) || f.Asked && f.conceded()", "f.Lease.Mine || f.Asked && f.conceded()"},
+	{"an acknowledgement is no vote", "witness", "", "checks/lease.go", "f.Lease.Mine || f.Lease.Other == \"\" && f.acknowledged(voteLag) || f.Asked && f.conceded()", "f.Lease.Mine || f.Asked && f.conceded()"},
 	{"a master that has lost the VIP is unfit without the lease", "witness", "", "checks/lease.go", " && (f.VIP != Absent || l.Other != \"\" || !l.Majority())", ""},
 	{"the guard of the lease does not stop the writers", "witness", "Cut,CutOff,KeepalivedFrozen", "hooks/guard.go", "	case g.Left() <= ahead && !g.Fenced.IsSet():", "	case false:"},
 	{"the guard does not end its fence", "witness", "Cut,CutOff", "hooks/guard.go", "			if g.unfence(ctx) && f.Lease.Mine {", "			if f.Lease.Mine {"},

@@ -154,4 +154,37 @@ var regressions = []regression{
 			{Kind: world.CutOff, At: 13813 * ms, For: 26000 * ms, On: 1, Much: 0.38},
 		}},
 	},
+	{
+		"a demotion left a replica paused that somebody else had linked, while its time went by",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795252624704579886, Persistence: world.AppendOnly, Backlog: 256 << 20, CopyTime: 20 * ms, Keys: 1000, Gateway: true}, Faults: []world.Fault{
+			{Kind: world.KeepalivedCrash, At: 3000 * ms, For: 1 * ms, On: 0, Much: 0.21},
+			{Kind: world.Slow, At: 5000 * ms, For: 16000 * ms, On: 1, To: 0, Much: 0.71},
+			{Kind: world.RingMade, At: 4000 * ms, For: 1 * ms, On: 0, Much: 0.48},
+		}},
+	},
+	{
+		"a replica that had long heard nothing, on a link that was up, went first when its master died",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 1795252624704661766, Persistence: world.Snapshots, Backlog: 256 << 20, CopyTime: 20 * ms, Keys: 1000, Witnesses: 1, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.Lossy, At: 3445 * ms, For: 2000 * ms, On: 1, To: 0, Much: 0.99},
+			{Kind: world.RedisKilled, At: 37000 * ms, For: 3000 * ms, On: 0, Much: 0.58},
+		}},
+	},
+	{
+		"so did one that had hung for half a minute",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795252624704959524, Persistence: world.Snapshots, Backlog: 16384, CopyTime: 300 * ms, Gateway: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.RedisHangs, At: 6369 * ms, For: 30912 * ms, On: 1},
+			{Kind: world.KeepalivedStopped, At: 6463 * ms, For: 2000 * ms, On: 0, Much: 0.53},
+			{Kind: world.RedisKilled, At: 37000 * ms, For: 5000 * ms, On: 0, Much: 0.52},
+		}},
+	},
+	{
+		"a master went on by what its replica acknowledged, which had the lease and was about to be the master",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 1795252624704708950, Persistence: world.AppendOnly, Backlog: 16384, CopyTime: 4000 * ms, Witnesses: 3}, Faults: []world.Fault{
+			{Kind: world.CutOneWay, At: 1500 * ms, For: 799 * ms, On: 0, To: 1, Much: 0.15},
+			{Kind: world.CutOneWay, At: 7653 * ms, For: 11000 * ms, On: 0, To: 4, Much: 0.48},
+			{Kind: world.PowerLoss, At: 9308 * ms, For: 2919 * ms, On: 0, Much: 0.25},
+			{Kind: world.Cut, At: 14353 * ms, For: 173 * ms, On: 1, To: 0, Much: 0.66},
+			{Kind: world.Lossy, At: 23648 * ms, For: 13000 * ms, On: 1, To: 0, Much: 0.92},
+		}},
+	},
 }

@@ -93,7 +93,7 @@ func (w *world) able(h *host, last *entry) bool {
 	if !r.serves() || r.loading || r.byHand || !h.managed() || !r.head.has(last) {
 		return false
 	}
-	if newer := h.disk.memory.Newer; !newer.IsZero() && w.now-newer.Sub(epoch) < bootWait {
+	if missing := h.disk.memory.Missing; !missing.Last.IsZero() && w.now-missing.Last.Sub(epoch) < bootWait {
 		return false // it knows that it lacked something, and not what has become of that
 	}
 	u := r.upstream // one that has restarted cannot know that it has
