@@ -169,8 +169,9 @@ func newerData(f Facts, p Policy) Reason {
 		return Outranked
 	}
 	// What it missed may still come back while the master was seen a moment ago; a
-	// link that broke when the master died missed nothing.
-	if m := f.Memory.Missing; !f.Restarted() && !f.Linked() && m.Last.Sub(m.Since) > p.BootWait/3 && Within(p.BootWait, m.Last, f.Now) {
+	// link that broke when the master died missed nothing. Where all others are there and
+	// have less, nothing will come.
+	if m := f.Memory.Missing; !f.Restarted() && !f.Linked() && m.Last.Sub(m.Since) > p.BootWait/3 && Within(p.BootWait, m.Last, f.Now) && !f.outranksAll(p) {
 		return Stale
 	}
 	return Undecided

@@ -187,4 +187,12 @@ var regressions = []regression{
 			{Kind: world.Lossy, At: 23648 * ms, For: 13000 * ms, On: 1, To: 0, Much: 0.92},
 		}},
 	},
+	{
+		"one that had hung waited for what it might have missed, though the other was there and had less, which went first in the end",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795258210878270761, Persistence: world.NoPersistence, Backlog: 256 << 20, CopyTime: 300 * ms, Keys: 1000, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.RedisKilled, At: 1000 * ms, For: 1 * ms, On: 0, Much: 0.41},
+			{Kind: world.RedisHangs, At: 1000 * ms, For: 27000 * ms, On: 1, Much: 0.71},
+			{Kind: world.RedisHangs, At: 12000 * ms, For: 3000 * ms, On: 1, Much: 0.91},
+		}},
+	},
 }
