@@ -101,6 +101,13 @@ func TestLookClasses(t *testing.T) {
 		"unix socket": {func(t *testing.T) node.Endpoint {
 			path := filepath.Join(t.TempDir(), "redis.sock")
 			nodetest.Redis(t, "unixsocket "+path)
+			nodetest.Eventually(t, "its socket", func() error { // TCP is the first that it listens to
+				conn, err := net.Dial("unix", path)
+				if err == nil {
+					conn.Close()
+				}
+				return err
+			})
 			return node.Endpoint{Socket: path}
 		}, node.Alive},
 		"stopped": {func(t *testing.T) node.Endpoint {
