@@ -10,18 +10,18 @@ import (
 // stale in what a verdict counts from.
 const (
 	rememberEvery = 10 * time.Second
-	newerEvery    = 5 * time.Second
+	sightingEvery = 5 * time.Second
 )
 
 // Sighting is something that was seen again and again.
 type Sighting struct {
 	Since time.Time `json:"since,omitzero"`
-	Last  time.Time `json:"last,omitzero"` // as written down: up to newerEvery ago, while it is seen
+	Last  time.Time `json:"last,omitzero"` // as written down: up to sightingEvery ago, while it is seen
 }
 
 // sightingGap is for how long something may be out of sight that is still there. Where a
 // clock is set, or the host has booted, it is seen for the first time again.
-const sightingGap = 3 * newerEvery
+const sightingGap = 3 * sightingEvery
 
 // For is how long it has been in sight.
 func (s Sighting) For(now time.Time) time.Duration {
@@ -36,7 +36,7 @@ func (s Sighting) again(now time.Time, ago time.Duration) Sighting {
 	switch {
 	case !Within(sightingGap, s.Last, now):
 		return Sighting{now.Add(-ago), now}
-	case !Within(newerEvery, s.Last, now):
+	case !Within(sightingEvery, s.Last, now):
 		s.Last = now
 	}
 	return s
