@@ -48,6 +48,19 @@ func granted(t *testing.T, l lease.Lease) {
 	})
 }
 
+// grown waits until each of the witnesses is old enough to grant: two are a majority
+// while the third is not.
+func grown(t *testing.T, witnesses []*nodetest.Server) {
+	t.Helper()
+	for _, w := range witnesses {
+		anyone := holder(netip.MustParseAddrPort("192.0.2.3:6379"), w)
+		granted(t, anyone)
+		if err := anyone.Release(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOneHolder(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -140,6 +153,7 @@ func TestMajority(t *testing.T) {
 	ctx := context.Background()
 	w := []*nodetest.Server{nodetest.Redis(t), nodetest.Redis(t), nodetest.Redis(t)}
 	mine, theirs := holder(a, w...), holder(b, w...)
+	grown(t, w)
 	granted(t, mine)
 	w[0].Signal(syscall.SIGSTOP)
 	if view := mine.Claim(ctx); !view.Mine || view.Reached != 2 {
@@ -165,11 +179,7 @@ func TestNothingIsKeptByHalves(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	w := []*nodetest.Server{nodetest.Redis(t), nodetest.Redis(t), nodetest.Redis(t)}
-	warm := holder(a, w...)
-	granted(t, warm)
-	if err := warm.Release(ctx); err != nil {
-		t.Fatal(err)
-	}
+	grown(t, w)
 	granted(t, holder(a, w[0], w[1]))
 	mine := holder(b, w...)
 	if view := mine.Claim(ctx); view.Mine || view.Other != a.String() {
