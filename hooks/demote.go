@@ -243,13 +243,19 @@ func (s Settle) save(ctx context.Context, r *Record, from Server, winner checks.
 			from.Pause(waiting, pause)
 		}
 	})
-	file, err := s.Save(ctx, Loss{From: from.Addr(), Winner: winner, Event: r.Event})
-	switch {
-	case err == nil && file.Kind == preserve.Nothing:
-		return nil
-	case err == nil:
+	loss := Loss{From: from.Addr(), Winner: winner, Event: r.Event}
+	file, err := s.Save(ctx, loss)
+	if err == nil && file.Kind != preserve.Nothing {
 		r.Preserved = append(r.Preserved, file)
 		r.warn(fmt.Errorf("%s had what %s lacks: preserved: %s", from.Addr(), winner.Addr, file))
+		// This host may have stood still for longer than the pause, and the other one's
+		// own hook may have let its writers go on: what came since is in no file.
+		if file, err = s.Save(ctx, loss); err == nil && file.Kind != preserve.Nothing && !file.Reused {
+			return fmt.Errorf("%w: %s has taken more writes", errAgain, from.Addr())
+		}
+	}
+	switch {
+	case err == nil:
 		return nil
 	case s.Preserve == preserve.Try:
 		r.warn(fmt.Errorf("could not preserve what %s lacks of %s, and goes on (preserve = \"try\"): %w", winner.Addr, from.Addr(), err))

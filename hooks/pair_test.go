@@ -109,6 +109,35 @@ func TestHungMasterIsPromotedPast(t *testing.T) {
 	isMaster(t, b)
 }
 
+// unlinked is a replica that loses its master when it is looked at for the first time.
+type unlinked struct {
+	hooks.Server
+	once *sync.Once
+}
+
+func (u unlinked) Look(ctx context.Context) node.Facts {
+	u.once.Do(func() { u.Follow(ctx, node.Nobody) })
+	return u.Server.Look(ctx)
+}
+
+// What a living master wrote since the link was lost never arrives: its replica is no
+// successor, and the master's writers go on.
+func TestPromotionThatLosesItsMaster(t *testing.T) {
+	a, b := nodetest.Redis(t), nodetest.Redis(t)
+	b.Follow(a)
+	s := settle(t, at(checks.Here), b, a)
+	s.Local, s.Within = unlinked{s.Local, new(sync.Once)}, time.Second
+	if r := run(t, s, 10*time.Second); r.Outcome != hooks.Failed || !strings.Contains(fmt.Sprint(r.Err), "link_down") {
+		t.Errorf("%v %v", r.Outcome, r.Err)
+	}
+	if f := b.Look(); f.Role != node.Replica {
+		t.Errorf("it is %s", hooks.Describe(f))
+	}
+	if !writes(t, a) {
+		t.Error("the master's writers wait")
+	}
+}
+
 // diverged is a deposed master with n writes of its own, and its successor.
 func diverged(t *testing.T, n int) (a, b *nodetest.Server) {
 	a, b = nodetest.Redis(t, "repl-backlog-size 16mb"), nodetest.Redis(t, "repl-backlog-size 16mb")
@@ -141,6 +170,27 @@ func TestDemotionPreserves(t *testing.T) {
 			t.Fatalf("%s is neither here nor there", key)
 		}
 	}
+}
+
+// A host that stands still between a save and REPLICAOF wakes when the pause is over, and
+// the writers go on.
+func TestDemotionSavesWhatCameAfterTheSave(t *testing.T) {
+	a, b := diverged(t, 500)
+	s := settle(t, at(checks.Absent), a, b)
+	saves, save := 0, s.Save
+	s.Save = func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
+		file, err := save(ctx, loss)
+		if saves++; saves == 1 {
+			a.Do("CLIENT", "UNPAUSE")
+			a.Do("SET", "after", 1)
+		}
+		return file, err
+	}
+	r := run(t, s, 10*time.Second)
+	if r.Outcome != hooks.Done || len(r.Preserved) != 2 || r.Preserved[1].Writes != 501 {
+		t.Errorf("%v %v: preserved %v", r.Outcome, r.Err, r.Preserved)
+	}
+	isReplicaOf(t, a, b)
 }
 
 // Until a full copy is complete a replica has all that it had. One that somebody else

@@ -200,8 +200,9 @@ func (p *promotion) sendAway(ctx context.Context, r *Record) error {
 	return nil
 }
 
-// promote looks once more: the votes may have taken seconds, and a Redis that has
-// restarted meanwhile, perhaps without its data, is not the one that was judged.
+// promote looks once more: the drain and the votes may have taken seconds. A Redis that
+// has restarted meanwhile, perhaps without its data, is not the one that was judged, and
+// one that no longer gets what its living master has is no successor.
 func (p *promotion) promote(ctx context.Context, r *Record) error {
 	if err := p.look(ctx, r); err != nil {
 		return err
@@ -211,6 +212,8 @@ func (p *promotion) promote(ctx context.Context, r *Record) error {
 		return fmt.Errorf("%w: Redis has restarted", errAgain)
 	case r.Facts.Role == node.Master:
 		return errNothing
+	case p.old != nil && !(r.Facts.Linked() && r.Facts.Follows(p.old.Addr())):
+		return fmt.Errorf("%w: this node has lost its link to %s", errAgain, p.old.Addr())
 	}
 	return changed(p.Local.Promote(ctx))
 }
