@@ -195,4 +195,21 @@ var regressions = []regression{
 			{Kind: world.RedisHangs, At: 12000 * ms, For: 3000 * ms, On: 1, Much: 0.91},
 		}},
 	},
+	{
+		"a host stood still between a save and REPLICAOF: what the old master took meanwhile, since its own hook let it, was nowhere",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795258210878451571, Persistence: world.Snapshots, Backlog: 2048, CopyTime: 4000 * ms}, Faults: []world.Fault{
+			{Kind: world.KeepalivedFrozen, At: 1000 * ms, For: 8000 * ms, On: 0, Much: 0.53},
+			{Kind: world.HostFrozen, At: 7000 * ms, For: 8000 * ms, On: 0, Much: 0.62},
+			{Kind: world.HostFrozen, At: 20000 * ms, For: 6000 * ms, On: 0, Much: 0.91},
+		}},
+	},
+	{
+		"a replica that lost its link in the middle of a hand-over went on, though its master had more",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795258210878232121, Persistence: world.NoPersistence, Backlog: 2048, CopyTime: 20 * ms, Gateway: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.KeepalivedKilled, At: 2929 * ms, For: 8000 * ms, On: 1, Much: 0.42},
+			{Kind: world.Cut, At: 3000 * ms, For: 6419 * ms, On: 0, To: 1, Much: 0.74},
+			{Kind: world.KeepalivedKilled, At: 5000 * ms, For: 5932 * ms, On: 0, Much: 0.28},
+			{Kind: world.Unlinked, At: 14679 * ms, For: 1 * ms, On: 1, Much: 0.48},
+		}},
+	},
 }

@@ -165,7 +165,7 @@ func (w *world) vanished(r *redis, old, head *entry, how string) {
 func (w *world) outdated(r *redis) {
 	for _, h := range w.nodes {
 		o := h.redis
-		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(o) {
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
 			continue
 		}
 		if e := w.lacks(r.head, o.head); e != nil && w.lacks(o.head, r.head) == nil {
@@ -191,12 +191,17 @@ func (r *redis) awaits(o *redis) bool {
 
 // yieldTime is how long something must have looked after a newer node, for the older one
 // to wait for it: a master may be paused, or without keepalived, and is waited for; a
-// replica is not for ever.
-func (w *world) yieldTime(o *redis) time.Duration {
-	if o.master() {
+// replica is not for ever. One that was in sight for boot_wait has had its time, if
+// nothing could make a master of it until the end of that.
+func (w *world) yieldTime(r, o *redis) time.Duration {
+	switch {
+	case o.master():
 		return 0
+	case r.host.disk.memory.Better.For(epoch.Add(w.now+r.host.skew)) >= bootWait:
+		return bootWait
+	default:
+		return newerBound
 	}
-	return newerBound
 }
 
 // lacks is an acknowledged write, and not one of this moment, that other has, a has not,

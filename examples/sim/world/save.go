@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"redis-vip/hooks"
@@ -12,6 +13,17 @@ import (
 // preserved is one file: everything that leads to last and not to before.
 type preserved struct {
 	last, before *entry
+	node         *redis // which had it
+	life         int    // of that
+	replid       string
+}
+
+// saved says whether an earlier file has all that f would have. PINGs are nothing.
+func (f preserved) saved(files []preserved) bool {
+	return slices.ContainsFunc(files, func(old preserved) bool {
+		return old.node == f.node && old.life == f.life && old.replid == f.replid &&
+			(old.before == nil || old.before == f.before) && old.last.keys == f.last.keys
+	})
 }
 
 func (f preserved) has(w *entry) bool {
@@ -47,12 +59,16 @@ func (p *process) save(ctx context.Context, loss hooks.Loss) (preserve.File, err
 		saved.last = r.head.upTo(d.To + r.shift)
 		if d.From > 0 && r.replid == a.ReplID && r.backlog && r.reaches() <= d.From {
 			saved.before = r.head.upTo(d.From - 1 + r.shift)
+		}
+		saved.node, saved.life, saved.replid = r, r.life, r.replid
+		if file.Reused = saved.saved(p.host.disk.files); file.Reused || saved.before != nil {
 			return nil
 		}
 		whole, saved.last = true, r.head
 		if !r.backlog {
 			r.replid, r.replid2, r.second = r.world.name(r.host.name+"-"), "0", -1
 			r.createBacklog()
+			saved.replid = r.replid
 		}
 		return nil
 	})
@@ -60,6 +76,9 @@ func (p *process) save(ctx context.Context, loss hooks.Loss) (preserve.File, err
 		return preserve.File{}, err
 	}
 	file.Kind = preserve.Suffix
+	if file.Reused {
+		return file, nil
+	}
 	took := time.Millisecond
 	if whole {
 		file.Kind = preserve.RDB
