@@ -10,6 +10,7 @@ type entry struct {
 	depth  int
 	end    int64 // bytes of all that lead here; what nobody counted is none
 	keys   int64
+	writes int           // of all that lead here
 	write  int           // its number, or 0 for a PING
 	at     time.Duration // when
 	acked  bool          // a client was told that it is done
@@ -19,11 +20,11 @@ type entry struct {
 // nothing is the empty data set that every history begins with.
 func nothing() *entry { return &entry{} }
 
-// next is an entry after e.
+// next is an entry after e. Whether there is a key more is for the caller to say.
 func (e *entry) next(bytes int64, write int) *entry {
-	n := &entry{parent: e, depth: e.depth + 1, end: e.end + bytes, keys: e.keys, write: write}
+	n := &entry{parent: e, depth: e.depth + 1, end: e.end + bytes, keys: e.keys, writes: e.writes, write: write}
 	if write > 0 {
-		n.keys++
+		n.writes++
 	}
 	// Skew-binary jumps: Myers, "An applicative random-access stack" (1983).
 	if j := e.jump; j != nil && j.jump != nil && e.depth-j.depth == j.depth-j.jump.depth {

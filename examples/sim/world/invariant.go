@@ -165,7 +165,7 @@ func (w *world) vanished(r *redis, old, head *entry, how string) {
 func (w *world) outdated(r *redis) {
 	for _, h := range w.nodes {
 		o := h.redis
-		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
 			continue
 		}
 		if e := w.lacks(r.head, o.head); e != nil && w.lacks(o.head, r.head) == nil {
@@ -175,8 +175,8 @@ func (w *world) outdated(r *redis) {
 	}
 }
 
-// fresh says whether a server has been nobody's since its start:
-// nobody can tell how old its data is, unless it was loaded with the history of it.
+// fresh says whether a server has been nobody's since its start: nobody can tell how old
+// its data is, unless it was loaded with the history of it.
 func (r *redis) fresh() bool {
 	u := r.upstream
 	return r.running && u != nil && (u.link == nil || u.link.state != online) && u.downSince == 0

@@ -267,6 +267,9 @@ func (r *redis) write(n int) (*entry, error) {
 		bytes = writeBytes
 	}
 	e := r.head.next(bytes, n)
+	if !r.world.setup.Overwrites || e.keys == 0 {
+		e.keys++
+	}
 	r.append(e)
 	return e, nil
 }

@@ -22,7 +22,7 @@ type preserved struct {
 func (f preserved) saved(files []preserved) bool {
 	return slices.ContainsFunc(files, func(old preserved) bool {
 		return old.node == f.node && old.life == f.life && old.replid == f.replid &&
-			(old.before == nil || old.before == f.before) && old.last.keys == f.last.keys
+			(old.before == nil || old.before == f.before) && old.last.writes == f.last.writes
 	})
 }
 
@@ -99,7 +99,7 @@ func (p *process) save(ctx context.Context, loss hooks.Loss) (preserve.File, err
 	if !p.host.world.network.both(p.host, h) || !h.redis.running {
 		return preserve.File{}, errors.New("the connection broke")
 	}
-	if saved.last.keys == 0 || saved.before != nil && saved.before.keys == saved.last.keys {
+	if saved.last.keys == 0 || saved.before != nil && saved.before.writes == saved.last.writes {
 		file.Kind = preserve.Nothing
 		return file, nil
 	}

@@ -47,6 +47,7 @@ func Draw(a Architecture, seed uint64, only ...Kind) Schedule {
 		s.Faults = append(s.Faults, g.next(s.Faults))
 	}
 	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
+	s.Overwrites = r.IntN(2) == 0
 	return s
 }
 
@@ -211,8 +212,8 @@ func (r *Runner) play(s Schedule, o *observer) Result {
 func (s Schedule) String() string {
 	var b strings.Builder
 	w := build(s.Setup, nil)
-	fmt.Fprintf(&b, "%s, seed %d: persistence %s, backlog %d kB, a full copy takes %v, %d keys, gateway %v, %d witnesses, priorities swapped %v\n",
-		s.Architecture, s.Seed, s.Persistence, s.Backlog>>10, s.CopyTime, s.Keys, s.Gateway, s.Witnesses, s.Swapped)
+	fmt.Fprintf(&b, "%s, seed %d: persistence %s, backlog %d kB, a full copy takes %v, %d keys (overwritten %v), gateway %v, %d witnesses, priorities swapped %v\n",
+		s.Architecture, s.Seed, s.Persistence, s.Backlog>>10, s.CopyTime, s.Keys, s.Overwrites, s.Gateway, s.Witnesses, s.Swapped)
 	for _, f := range s.Faults {
 		fmt.Fprintf(&b, "  %8.3f  %s\n", f.At.Seconds(), f.describe(w))
 	}
@@ -223,8 +224,8 @@ func (s Schedule) String() string {
 func (s Schedule) Literal() string {
 	var b strings.Builder
 	u := s.Setup
-	fmt.Fprintf(&b, "world.Schedule{Setup: world.Setup{Architecture: world.%s, Seed: %d, Persistence: world.%s, Backlog: %d, CopyTime: %d * ms, Keys: %d, Gateway: %v, Witnesses: %d, Swapped: %v}, Faults: []world.Fault{\n",
-		architectureNames[u.Architecture], u.Seed, persistenceNames[u.Persistence], u.Backlog, u.CopyTime.Milliseconds(), u.Keys, u.Gateway, u.Witnesses, u.Swapped)
+	fmt.Fprintf(&b, "world.Schedule{Setup: world.Setup{Architecture: world.%s, Seed: %d, Persistence: world.%s, Backlog: %d, CopyTime: %d * ms, Keys: %d, Overwrites: %v, Gateway: %v, Witnesses: %d, Swapped: %v}, Faults: []world.Fault{\n",
+		architectureNames[u.Architecture], u.Seed, persistenceNames[u.Persistence], u.Backlog, u.CopyTime.Milliseconds(), u.Keys, u.Overwrites, u.Gateway, u.Witnesses, u.Swapped)
 	for _, f := range s.Faults {
 		fmt.Fprintf(&b, "\t{Kind: world.%s, At: %d * ms, For: %d * ms, On: %d, To: %d, Much: %v},\n",
 			kindConstants[f.Kind], f.At.Milliseconds(), f.For.Milliseconds(), f.On, f.To, f.Much)

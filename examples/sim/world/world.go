@@ -19,6 +19,7 @@ type Setup struct {
 	Backlog      int64         // repl-backlog-size
 	CopyTime     time.Duration // of a full copy
 	Keys         int64         // that are there already
+	Overwrites   bool          // the writers change them, and add none
 	Gateway      bool
 	Witnesses    int
 	Swapped      bool // the second node has the higher priority
