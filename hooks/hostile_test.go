@@ -29,6 +29,7 @@ func TestHostileServer(t *testing.T) {
 		for _, do := range []func() error{
 			func() error { return r.Promote(ctx) }, func() error { return r.Follow(ctx, node.Nobody) }, func() error { return r.Persist(ctx) },
 			func() error { _, err := r.Disconnect(ctx); return err }, func() error { return r.Pause(ctx, time.Second) }, func() error { return r.AbortFailover(ctx) },
+			func() error { return r.Reconnect(ctx) },
 		} {
 			if err := do(); err != nil && len(err.Error()) > 5000 {
 				t.Errorf("an error of %d bytes", len(err.Error()))

@@ -11,12 +11,9 @@ import (
 	"redis-vip/hooks/preserve"
 )
 
-// How long writers of the old master wait at most if this program dies in the
-// middle, and how long for its last writes to arrive here.
-const (
-	handoverPause = 5 * time.Second
-	drainTime     = time.Second
-)
+// handoverPause is how long writers of the old master wait at most if this program dies
+// in the middle.
+const handoverPause = 5 * time.Second
 
 // promotion makes the local server the master. Where the old master lives and this
 // is its replica, its writers wait until the last write has arrived here, and then
@@ -114,20 +111,10 @@ func (p *promotion) drain(ctx context.Context, r *Record) error {
 	if p.old == nil || r.Facts.Role == node.Master {
 		return errNothing
 	}
-	ctx, cancel := p.Clock.WithTimeout(ctx, drainTime)
-	defer cancel()
-	for {
-		theirs := p.old.Look(ctx)
-		mine := p.Local.Look(ctx)
-		if mine.Role == node.Replica && theirs.Role == node.Master && mine.ReplID == theirs.ReplID && mine.Offset == theirs.Offset {
-			return nil
-		}
-		p.Clock.Sleep(ctx, 2*time.Millisecond)
-		if ctx.Err() != nil {
-			r.warn(fmt.Errorf("the last writes of %s did not arrive within %v: they are preserved instead", p.old.Addr(), drainTime))
-			return nil
-		}
+	if err := drain(ctx, p.Clock, p.old, p.Local); err != nil {
+		r.warn(fmt.Errorf("%w: they are preserved instead", err))
 	}
+	return nil
 }
 
 // elect gets the second vote that a master needs. The old master's writers wait for

@@ -26,6 +26,7 @@ type Server interface {
 	Follow(context.Context, netip.AddrPort) error // REPLICAOF host port
 	Persist(context.Context) error                // CONFIG REWRITE
 	Disconnect(context.Context) (int64, error)    // CLIENT KILL TYPE normal, how many
+	Reconnect(context.Context) error              // CLIENT KILL TYPE master: a replica opens a new connection to its master
 	Pause(context.Context, time.Duration) error   // CLIENT PAUSE … WRITE: writers wait, readers and replicas do not
 	Unpause(context.Context) error                // CLIENT UNPAUSE
 	AbortFailover(context.Context) error          // FAILOVER ABORT
@@ -86,6 +87,14 @@ func (r Redis) Disconnect(ctx context.Context) (closed int64, err error) {
 		return err
 	})
 	return closed, err
+}
+
+// Reconnect has a replica open a new connection to its master, and go on where it was
+// (replication.c, replicationHandleMasterDisconnection).
+func (r Redis) Reconnect(ctx context.Context) error {
+	return r.do(ctx, func(ctx context.Context, c *redis.Client) error {
+		return c.ClientKillByFilter(ctx, "TYPE", "master").Err()
+	})
 }
 
 // Pause makes writers wait, for a bounded time: a pause that nobody lifts must end.

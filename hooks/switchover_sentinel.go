@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"redis-vip/checks"
+	"redis-vip/checks/clock"
 	"redis-vip/checks/node"
 )
 
@@ -127,16 +128,9 @@ func (s SentinelSwitchover) retire(ctx context.Context, old Server) error {
 // drain waits until every replica has what the old master has: which one the
 // Sentinels choose is theirs.
 func (s SentinelSwitchover) drain(ctx context.Context, old Server, replicas []checks.Node) error {
-	ctx, cancel := context.WithTimeout(ctx, drainTime)
-	defer cancel()
 	for _, replica := range replicas {
-		server := s.Server(replica.Addr)
-		for server.Look(ctx).Offset != old.Look(ctx).Offset {
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%s did not get the last writes within %v: nothing was changed", replica.Addr, drainTime)
-			case <-time.After(2 * time.Millisecond):
-			}
+		if err := drain(ctx, clock.Wall{}, old, s.Server(replica.Addr)); err != nil {
+			return fmt.Errorf("%w: nothing was changed", err)
 		}
 	}
 	return nil

@@ -50,15 +50,16 @@ type Facts struct {
 	ConfigFile string        `json:"config_file,omitempty"` // empty: started without one
 	Keys       int64         `json:"keys"`                  // in all databases
 
-	Role       Role         `json:"role"`
-	ReplID     string       `json:"replid,omitempty"`
-	ReplID2    string       `json:"replid2,omitempty"`        // the history it continued from, up to SecondOffset
-	Offset     int64        `json:"offset"`                   // master_repl_offset, bytes
-	SecondOff  int64        `json:"second_offset,omitempty"`  // second_repl_offset, bytes; -1: none
-	Backlog    bool         `json:"backlog"`                  // repl_backlog_active; without one, a master does not count its writes
-	Failover   string       `json:"failover_state,omitempty"` // master_failover_state: "no-failover" or a FAILOVER in progress
-	Upstream   Upstream     `json:"upstream,omitzero"`
-	Downstream []Downstream `json:"replicas,omitempty"`
+	Role        Role         `json:"role"`
+	ReplID      string       `json:"replid,omitempty"`
+	ReplID2     string       `json:"replid2,omitempty"`        // the history it continued from, up to SecondOffset
+	Offset      int64        `json:"offset"`                   // master_repl_offset, bytes
+	SecondOff   int64        `json:"second_offset,omitempty"`  // second_repl_offset, bytes; -1: none
+	Backlog     bool         `json:"backlog"`                  // repl_backlog_active; without one, a master does not count its writes
+	BacklogFrom int64        `json:"backlog_from,omitempty"`   // repl_backlog_first_byte_offset: what a replica can still go on from
+	Failover    string       `json:"failover_state,omitempty"` // master_failover_state: "no-failover" or a FAILOVER in progress
+	Upstream    Upstream     `json:"upstream,omitzero"`
+	Downstream  []Downstream `json:"replicas,omitempty"`
 }
 
 // Upstream is a replica's view of its master.

@@ -52,6 +52,8 @@ func (f *Facts) parseInfo(info string) {
 			f.SecondOff = integer(value)
 		case "repl_backlog_active":
 			f.Backlog = value == "1"
+		case "repl_backlog_first_byte_offset":
+			f.BacklogFrom = integer(value)
 		case "master_failover_state":
 			f.Failover = text(value)
 		case "master_host":

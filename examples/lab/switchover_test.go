@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"redis-vip/examples/lab/fault"
 	"redis-vip/examples/lab/netlab"
 	"redis-vip/examples/lab/site"
 )
@@ -44,6 +45,49 @@ func TestPairSwitchover(t *testing.T) {
 	}
 	if now := holder(t, pair); now != first {
 		t.Errorf("the VIP is on %s, it began on %s", now.Name, first.Name)
+	}
+}
+
+// After packet loss TCP waits for seconds before it sends again what the replica has not
+// got. The hand-over does not: nothing goes to a file.
+func TestPairSwitchoverAfterPacketLoss(t *testing.T) {
+	t.Parallel()
+	ctx, pair := start(t, site.Pair, site.Options{})
+	_, missing := failover(t, ctx, pair, func(ctx context.Context, active *site.Node) error {
+		standby := pair.Others(active)[0]
+		drop := fmt.Sprintf("add table ip lossy; add chain ip lossy in { type filter hook input priority 0; }; add rule ip lossy in ip saddr %s tcp sport 6379 drop", active.IP())
+		if out, err := standby.Output(ctx, "nft", drop); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		if err := netlab.Until(ctx, func(ctx context.Context) error { // the next try is 6 s away
+			out, err := active.Output(ctx, "ss", "-Hti", "state", "established", "sport", "=", ":6379", "and", "dst", standby.IP().String())
+			if err == nil && !strings.Contains(string(out), "backoff:5") {
+				err = fmt.Errorf("%s", out)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		if out, err := standby.Output(ctx, "nft", "delete table ip lossy"); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		begun := time.Now()
+		defer func() { t.Logf("the VIP has moved %v after the last loss", time.Since(begun)) }()
+		return netlab.Until(ctx, func(ctx context.Context) error {
+			status, err := person(ctx, active, "switchover", "mymaster")
+			t.Logf("%s%s", status.Stdout, status.Stderr)
+			if err == nil && status.Code != 0 {
+				err = fmt.Errorf("switchover: %v", status)
+			}
+			return err
+		})
+	})
+	kept, err := fault.Preserved(ctx, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(missing) > 0 || len(kept) > 0 {
+		t.Errorf("%d acknowledged writes are not on the master, %d are in files", len(missing), len(kept))
 	}
 }
 

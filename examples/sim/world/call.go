@@ -154,6 +154,13 @@ func (s server) Disconnect(ctx context.Context) (int64, error) {
 	})
 }
 
+func (s server) Reconnect(ctx context.Context) error {
+	return s.do(ctx, func(r *redis) error {
+		r.reconnect()
+		return nil
+	})
+}
+
 func (s server) Pause(ctx context.Context, d time.Duration) error {
 	return s.do(ctx, func(r *redis) error {
 		r.pause(d)

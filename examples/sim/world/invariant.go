@@ -182,11 +182,12 @@ func (r *redis) fresh() bool {
 	return r.running && u != nil && (u.link == nil || u.link.state != online) && u.downSince == 0
 }
 
-// awaits says whether r is the replica of o on a connection on which packets were lost:
-// what is under way is waited for a second, and then preserved.
+// awaits says whether r is the replica of o on a connection on which packets were lost,
+// and cannot ask for them on another: what is under way is waited for a second, and then
+// preserved.
 func (r *redis) awaits(o *redis) bool {
 	u := r.upstream
-	return u != nil && u.link != nil && u.link.master == o && u.link.pending
+	return u != nil && u.link != nil && u.link.master == o && u.link.pending && o.reaches() > r.offset()+1
 }
 
 // yieldTime is how long something must have looked after a newer node, for the older one

@@ -333,6 +333,9 @@ func (r *redis) facts() node.Facts {
 		Keys: r.head.keys, Role: node.Master, ReplID: r.replid, ReplID2: r.replid2, Offset: r.offset(), SecondOff: r.second,
 		Backlog: r.backlog, Fraction: r.host.fraction(), Failover: "no-failover",
 	}
+	if r.backlog {
+		f.BacklogFrom = r.reaches()
+	}
 	if r.loading {
 		f.Class, f.Problem = node.Loading, string(errLoading)
 	}

@@ -53,6 +53,14 @@ func (r *redis) leave() {
 	}
 }
 
+// reconnect is CLIENT KILL TYPE master.
+func (r *redis) reconnect() {
+	if u := r.upstream; u != nil && u.link != nil {
+		r.leave()
+		r.connect()
+	}
+}
+
 // unlinked is what a replica does when its connection has ended.
 func (r *redis) unlinked(l *link) {
 	u := r.upstream
