@@ -55,6 +55,7 @@ var mutations = []mutation{
 	{"the guard of the lease does not stop the writers", "witness", "Cut,CutOff,KeepalivedFrozen", "hooks/guard.go", "	case g.Left() <= ahead && !g.Fenced.IsSet():", "	case false:"},
 	{"the guard does not end its fence", "witness", "Cut,CutOff", "hooks/guard.go", "			if g.unfence(ctx) && f.Lease.Mine {", "			if f.Lease.Mine {"},
 	{"a promotion does not ask the verdict", "pair", "", "hooks/promote.go", "	if !verdict.Reason.MayPromote() && !p.Force {", "	if false {"},
+	{"a promotion does not drain", "pair", "Lossy,Cut,Maintenance", "hooks/promote.go", "		{name: \"drain\", run: p.drain},\n", ""},
 	{"a drain that stands still opens no new connection", "pair", "Lossy,Cut,Maintenance", "hooks/drain.go", "stands && continues && !anew {", "stands && continues && !anew && false {"},
 	{"a hand-over goes on without its link", "pair", "", "hooks/promote.go", "	case p.old != nil && !(r.Facts.Linked() && r.Facts.Follows(p.old.Addr())):", "	case false:"},
 	{"what came after a save is not saved", "pair", "", "hooks/demote.go", "if file, err = s.Save(ctx, loss); err == nil && file.Kind", "if false && file.Kind"},
