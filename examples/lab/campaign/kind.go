@@ -64,6 +64,7 @@ var kinds = []*kind{
 	{name: "a host reboots", seat: host, model: world.Reboot},
 	{name: "a cable is cut", seat: network, model: world.Cut, between: true},
 	{name: "a cable is cut one way", seat: network, model: world.CutOneWay, between: true},
+	{name: "packets are lost", seat: network, model: world.Lossy, between: true},
 	{name: "a host is cut off", seat: network, model: world.CutOff, anyHost: true},
 	{name: "the network is split", seat: network, begin: split, end: join},
 	{name: "promoted by hand", seat: order, model: world.Promoted, byHand: true},

@@ -152,6 +152,42 @@ func TestCablesAreCutInEitherDirection(t *testing.T) {
 	expect("all healed", true, true)
 }
 
+// Of ten datagrams seven arrive, and of their ten answers seven: some half come back.
+func TestFramesAreLost(t *testing.T) {
+	_, lab := newLab(t)
+	a, b := lab.Host("a"), lab.Host("b")
+	echo(t, b, "10.0.0.2:7")
+	back := func() (n int) {
+		t.Helper()
+		conn, err := a.DialContext(t.Context(), "udp", "10.0.0.2:7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for range 100 {
+			conn.Write([]byte("?"))
+		}
+		for ; err == nil; n++ {
+			conn.SetDeadline(time.Now().Add(300 * time.Millisecond))
+			_, err = conn.Read(make([]byte, 1))
+		}
+		return n - 1
+	}
+	answers(t, a, "10.0.0.2:7") // they know each other
+	if err := lab.Lose(a, b); err != nil {
+		t.Fatal(err)
+	}
+	if n := back(); n < 20 || n > 80 {
+		t.Errorf("%d of 100 come back", n)
+	}
+	if err := lab.Heal(a, b); err != nil {
+		t.Fatal(err)
+	}
+	if n := back(); n != 100 {
+		t.Errorf("healed: %d of 100 come back", n)
+	}
+}
+
 func TestUnpluggedHostLosesItsCarrier(t *testing.T) {
 	ctx, lab := newLab(t)
 	a := lab.Host("a")

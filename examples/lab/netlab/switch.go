@@ -24,26 +24,36 @@ type networkSwitch struct {
 	links     *netlink.Handle
 	bridge    netlink.Link
 
-	mu  sync.Mutex
-	cut map[cable]bool
+	mu   sync.Mutex
+	hurt map[damage]map[cable]bool
 }
 
 // cable is one direction between two hosts.
 type cable struct{ from, to string }
 
-// cuts drops what passes from one port to another. It works on frames, so ARP
+// damage is what can be wrong with a cable, as a set of nftables.
+type damage string
+
+const (
+	severed damage = "cut"   // nothing passes
+	leaky   damage = "lossy" // three of ten frames are lost
+)
+
+// damages drop what passes from one port to another. They work on frames, so ARP
 // and neighbour discovery are cut as well, and every host's link stays up:
 // this is a fault in the network, not in a host.
-const cuts = `table bridge lab {
+const damages = `table bridge lab {
 	set cut { type ifname . ifname; }
+	set lossy { type ifname . ifname; }
 	chain forward {
 		type filter hook forward priority 0; policy accept;
 		iifname . oifname @cut drop
+		iifname . oifname @lossy numgen random mod 10 < 3 drop
 	}
 }`
 
 func newSwitch() (_ *networkSwitch, err error) {
-	s := &networkSwitch{namespace: netns.None(), cut: make(map[cable]bool)}
+	s := &networkSwitch{namespace: netns.None(), hurt: map[damage]map[cable]bool{severed: {}, leaky: {}}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -66,7 +76,7 @@ func newSwitch() (_ *networkSwitch, err error) {
 	if err := s.links.LinkSetUp(s.bridge); err != nil {
 		return nil, err
 	}
-	return s, s.filter(cuts)
+	return s, s.filter(damages)
 }
 
 // open makes the namespace.
@@ -143,13 +153,13 @@ func works(links *netlink.Handle, name string) func(context.Context) error {
 	}
 }
 
-// change cuts or heals cables, all at once.
-func (s *networkSwitch) change(cut bool, cables []cable) error {
+// change does damage to cables, or mends it, all at once.
+func (s *networkSwitch) change(d damage, hurt bool, cables []cable) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var elements []string
 	for _, c := range cables {
-		if s.cut[c] != cut {
+		if s.hurt[d][c] != hurt {
 			elements = append(elements, fmt.Sprintf("%q . %q", c.from, c.to))
 		}
 	}
@@ -157,16 +167,20 @@ func (s *networkSwitch) change(cut bool, cables []cable) error {
 		return nil
 	}
 	verb := "delete"
-	if cut {
+	if hurt {
 		verb = "add"
 	}
-	if err := s.filter(fmt.Sprintf("%s element bridge lab cut { %s }", verb, strings.Join(elements, ", "))); err != nil {
+	if err := s.filter(fmt.Sprintf("%s element bridge lab %s { %s }", verb, d, strings.Join(elements, ", "))); err != nil {
 		return err
 	}
 	for _, c := range cables {
-		s.cut[c] = cut
+		s.hurt[d][c] = hurt
 	}
 	return nil
+}
+
+func (s *networkSwitch) mend(cables []cable) error {
+	return errors.Join(s.change(severed, false, cables), s.change(leaky, false, cables))
 }
 
 // filter gives nft(8) a script, which it applies as a whole or not at all.
@@ -195,31 +209,37 @@ func (s *networkSwitch) close() error {
 // links stay up.
 func (l *Lab) Cut(from, to *Host) error {
 	l.Note("cut the cable %s → %s", from.Name, to.Name)
-	return l.network.change(true, []cable{{from.Name, to.Name}})
+	return l.network.change(severed, true, []cable{{from.Name, to.Name}})
 }
 
 // CutBoth cuts the cable between two hosts.
 func (l *Lab) CutBoth(a, b *Host) error {
 	l.Note("cut the cable %s ↔ %s", a.Name, b.Name)
-	return l.network.change(true, []cable{{a.Name, b.Name}, {b.Name, a.Name}})
+	return l.network.change(severed, true, []cable{{a.Name, b.Name}, {b.Name, a.Name}})
 }
 
 // Isolate cuts a host off from all others. Its link stays up.
 func (l *Lab) Isolate(h *Host) error {
 	l.Note("cut %s off from all", h.Name)
-	return l.network.change(true, l.cables(func(c cable) bool { return c.from == h.Name || c.to == h.Name }))
+	return l.network.change(severed, true, l.cables(func(c cable) bool { return c.from == h.Name || c.to == h.Name }))
+}
+
+// Lose loses three of ten frames between two hosts, at random.
+func (l *Lab) Lose(a, b *Host) error {
+	l.Note("lose frames %s ↔ %s", a.Name, b.Name)
+	return l.network.change(leaky, true, []cable{{a.Name, b.Name}, {b.Name, a.Name}})
 }
 
 // Heal mends the cable between two hosts, in both directions.
 func (l *Lab) Heal(a, b *Host) error {
 	l.Note("mend the cable %s ↔ %s", a.Name, b.Name)
-	return l.network.change(false, []cable{{a.Name, b.Name}, {b.Name, a.Name}})
+	return l.network.mend([]cable{{a.Name, b.Name}, {b.Name, a.Name}})
 }
 
 // HealAll mends every cable.
 func (l *Lab) HealAll() error {
 	l.Note("mend all cables")
-	return l.network.change(false, l.cables(func(cable) bool { return true }))
+	return l.network.mend(l.cables(func(cable) bool { return true }))
 }
 
 // cables lists the directed cables that match.

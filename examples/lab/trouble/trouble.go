@@ -68,6 +68,8 @@ func Begin(ctx context.Context, s *site.Site, f world.Fault) error {
 		return s.PowerOff(ctx, n)
 	case world.Cut:
 		return s.CutBoth(host(s, f.On), host(s, f.To))
+	case world.Lossy:
+		return s.Lose(host(s, f.On), host(s, f.To))
 	case world.CutOneWay:
 		return s.Cut(host(s, f.On), host(s, f.To))
 	case world.CutOff:
@@ -106,7 +108,7 @@ func End(ctx context.Context, s *site.Site, f world.Fault) error {
 		return errors.Join(mend(s, n.Host), Signal(ctx, n, "CONT", "."))
 	case world.PowerLoss, world.Reboot:
 		return s.PowerOn(ctx, n)
-	case world.Cut, world.CutOneWay:
+	case world.Cut, world.CutOneWay, world.Lossy:
 		return s.Heal(host(s, f.On), host(s, f.To))
 	case world.CutOff:
 		return mend(s, host(s, f.On))
