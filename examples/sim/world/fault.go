@@ -99,7 +99,7 @@ func (w *world) benignFault(f Fault) bool {
 
 // begin makes the fault.
 func (w *world) begin(f Fault) {
-	defer w.isolate()
+	w.isolate() // until now
 	h := w.hosts[f.On]
 	w.note("fault", "%s", f.describe(w))
 	switch f.Kind {
