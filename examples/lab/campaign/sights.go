@@ -179,9 +179,9 @@ func (s *sights) settle(mark string, writes []ledger.Write) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mark, s.marked = mark, make(map[*netlab.Process]bool)
-	clear(s.had)
 	clear(s.all)
 	for _, w := range writes {
 		s.all[w.Key] = true
+		delete(s.had, w.Key) // and not what was seen since these writes were listed
 	}
 }

@@ -51,4 +51,9 @@ func TestLives(t *testing.T) {
 			t.Errorf("%s of %v ago, on disk %v: %q", c.key, c.ago, c.onDisk, why)
 		}
 	}
+	// What was seen since the writes were listed is not forgotten.
+	s.settle("mark", []ledger.Write{{Key: "both"}})
+	if why := s.lives(ledger.Write{Key: "mine", At: now.Add(-10 * time.Second)}, false); why != "" {
+		t.Error(why)
+	}
 }
