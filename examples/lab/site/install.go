@@ -43,6 +43,9 @@ func (n *Node) install(o Options, from source, guard func(*Node, source) error) 
 		return err
 	}
 	for path, mode := range map[string]fs.FileMode{"/run/redis-vip": 0o771, "/var/lib/redis-vip": 0o750} {
+		if err := n.Remove(path); err != nil { // what this machine has there, if it runs redis-vip itself
+			return err
+		}
 		if err := n.WriteFile(netlab.File{Path: path, Mode: dir | mode, Owner: "redis-vip", Group: "redis"}); err != nil {
 			return err
 		}
