@@ -197,7 +197,7 @@ func TestTwoUsers(t *testing.T) {
 	if path := os.Getenv("HISTORY_PATH"); path != "" && path == os.Getenv("HISTORY_DENIED") {
 		begun := time.Now()
 		err := (history.Log{Path: path}).Append(entry(0))
-		if took := time.Since(begun); !errors.Is(err, fs.ErrPermission) || took > 150*time.Millisecond {
+		if took := time.Since(begun); !errors.Is(err, fs.ErrPermission) || took > 100*time.Millisecond {
 			t.Fatal(took, err)
 		}
 		return
