@@ -10,7 +10,7 @@ import (
 // Where a time is too long or too short.
 const (
 	longDownAfter  = 10 * time.Second
-	shortDownAfter = 500 * time.Millisecond
+	shortDownAfter = 1500 * time.Millisecond // see downAfterShort
 	longFailover   = time.Minute
 )
 
@@ -33,10 +33,10 @@ var quorumRules = []rule{
 		"sentinels-few", Warning, "$1 Sentinels", "A failover needs a majority of all: with two, both. When a host is lost there is none.", "run a third Sentinel, on a host of its own", sentinelsFew,
 	},
 	{
-		"down-after-long", Warning, "down-after-milliseconds is $1", "A dead master is called dead after $2: until then there is no master.", "write sentinel down-after-milliseconds $3 1000", downAfterLong,
+		"down-after-long", Warning, "down-after-milliseconds is $1", "A dead master is called dead after $2: until then there is no master.", "write sentinel down-after-milliseconds $3 2000", downAfterLong,
 	},
 	{
-		"down-after-short", Warning, "down-after-milliseconds is $1", "Sentinel pings once a second, or at this pace if it is shorter: a pause of the network or a slow command is a failover then.", "write sentinel down-after-milliseconds $2 1000", downAfterShort,
+		"down-after-short", Warning, "down-after-milliseconds is $1", "After a failover a Sentinel may wait a second before it connects to the new master. It takes that one for down then, with what the others said of the old one, and fails over again.", "write sentinel down-after-milliseconds $2 2000", downAfterShort,
 	},
 	{
 		"failover-timeout-long", Warning, "failover-timeout is $1", "A failover that does not succeed is tried again after twice that.", "write sentinel failover-timeout $2 10000", failoverTimeoutLong,
@@ -104,6 +104,11 @@ func downAfterLong(h *Host) (hits []hit) {
 	return hits
 }
 
+// downAfterShort is a time in which a Sentinel may not have asked the new master once. When
+// it switches, it forgets its connection and counts from then on, but not when it last tried
+// to connect to the old master (sentinelResetMaster), and it tries once a second and at a
+// timer's turn of up to 0.1 s (sentinelReconnectInstance). What the others said of the old
+// master counts for five seconds more (SRI_MASTER_DOWN): it alone is enough for ODOWN.
 func downAfterShort(h *Host) (hits []hit) {
 	times(h, "down-after-milliseconds", standardDownAfter, func(m monitor, place redisconf.Position, d time.Duration) {
 		if d < shortDownAfter {

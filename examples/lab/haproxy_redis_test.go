@@ -26,7 +26,7 @@ func TestProxiedRedisKilled(t *testing.T) {
 	if cost.nowhere > inFlight {
 		t.Errorf("%d acknowledged writes are nowhere", cost.nowhere)
 	}
-	// down-after 1 s, as long for the election, 1 s until Sentinel has seen the new master, a check.
+	// down-after 2 s, 1 s for the election, 1 s until Sentinel has seen the new master, a check.
 	if outage := cost.Outage.Duration(); outage > 6*time.Second {
 		t.Errorf("outage %v", outage)
 	}

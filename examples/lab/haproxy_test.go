@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -160,12 +159,6 @@ func TestProxiedOldMasterReturns(t *testing.T) {
 		"check alone": {shell.CheckAlone(), false}, "tcp-check": {shell.TCPCheck(), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// With down-after 1 s a busy machine has the Sentinels choose once more meanwhile,
-			// and that loses writes of its own.
-			edit := test.options.Edit[site.SentinelConf]
-			test.options.Edit[site.SentinelConf] = func(conf []byte) []byte {
-				return bytes.Replace(edit(conf), []byte("down-after-milliseconds mymaster 1000"), []byte("down-after-milliseconds mymaster 5000"), 1)
-			}
 			ctx, s := proxied(t, test.options)
 			old := master(t, ctx, s)
 			if err := old.Redis.Kill(ctx); err != nil {
