@@ -3,6 +3,7 @@ package world
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -57,7 +58,7 @@ type view struct {
 
 // The times of examples/sentinel-vip/sentinel.conf, and those of sentinel.c.
 const (
-	downAfter       = time.Second
+	downAfter       = 2 * time.Second
 	failoverTimeout = 10 * time.Second
 	quorum          = 2
 
@@ -99,6 +100,7 @@ func (s *sentinel) start() {
 	}
 	s.life++
 	s.running, s.frozen, s.late = true, false, nil
+	s.views, s.down = nil, nil
 	s.reset(s.master)
 	s.ticked = s.host.world.now
 	s.soon(time.Duration(s.random.Int64N(int64(sentinelTick))), s.tick)
@@ -123,20 +125,27 @@ func (s *sentinel) thaw() {
 }
 
 // reset forgets what it has seen, and watches another master (sentinel.c,
-// sentinelResetMasterAndChangeAddress).
+// sentinelResetMasterAndChangeAddress). What the others said of the old one counts for the
+// new one; and where it was just connecting to the old one, it is a second until it connects
+// to the new one, of which it has no answer from now on.
 func (s *sentinel) reset(master int) {
 	w := s.host.world
+	var connects time.Duration
+	if s.views == nil {
+		s.down = slices.Repeat([]time.Duration{-never / 2}, len(w.nodes))
+	} else if old := s.views[s.master]; old.pending != 0 {
+		connects = old.nextPing
+	}
 	s.master, s.failover, s.lastStart = master, nil, -never/2
 	s.views = make([]view, len(w.nodes))
-	s.down = make([]time.Duration, len(w.nodes))
 	s.votes = make([]ballot, len(w.nodes))
 	for i := range s.views {
 		s.views[i] = view{
-			answered: w.now, downAt: -never / 2, infoAt: -never / 2, master: i == master, roleSince: w.now,
+			pending: w.now, answered: w.now, downAt: -never / 2, infoAt: -never / 2, master: i == master, roleSince: w.now,
 			follows: w.nodes[master].redis.addr, confSince: w.now,
 		}
-		s.down[i] = -never / 2
 	}
+	s.views[master].nextPing = connects
 }
 
 func (s *sentinel) tick() {
