@@ -122,6 +122,7 @@ func (s server) Promote(ctx context.Context) error {
 			r.world.outdated(r)
 			r.world.hasty(r)
 			r.world.halved(r)
+			r.world.awaited(r)
 		}
 		return r.promote()
 	})

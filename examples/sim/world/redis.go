@@ -59,6 +59,7 @@ type redis struct {
 	whole   time.Duration // when it last copied nobody
 	woken   time.Duration // when it last hung
 	fit     time.Duration // when it last could not have been the master
+	seen    *redis        // who became the master by a program of ours, which could see that it waits for that
 }
 
 // image is what the next start loads.

@@ -170,6 +170,19 @@ func (w *world) halved(r *redis) {
 	}
 }
 
+// awaited is called then, too: whoever waits for r, and has what it lacks, has to be sent
+// away.
+func (w *world) awaited(r *redis) {
+	for _, h := range w.nodes {
+		o := h.redis
+		o.seen = nil
+		if o.serves() && !o.loading && o.upstream != nil && o.upstream.addr == r.addr && o.upstream.link == nil &&
+			w.now-max(w.troubledAt, r.host.lookedAfter(), o.heard, o.toldAt, o.woken, o.began) > newerBound {
+			o.seen = r
+		}
+	}
+}
+
 func (r *redis) receives() bool {
 	return r.running && r.upstream != nil && r.upstream.link != nil && r.upstream.link.state != online
 }
