@@ -21,9 +21,9 @@ const handoverPause = 5 * time.Second
 // is waited for.
 type promotion struct {
 	Settle
-	old      Server // the master that waits for us, if any
-	judged   string // the process that may be promoted
-	bids     int    // for the lease
+	old      Server     // the master that waits for us, if any
+	judged   node.Facts // what may be promoted
+	bids     int        // for the lease
 	unpaused bool
 	promoted bool
 }
@@ -59,7 +59,7 @@ func (p *promotion) mayPromote(ctx context.Context, r *Record) error {
 	if !verdict.Reason.MayPromote() && !p.Force {
 		return notYet("refused (%s): %s", verdict.Reason, verdict.Reason.Sentence())
 	}
-	p.judged = r.Facts.RunID
+	p.judged = r.Facts.Node.Facts
 	if r.Facts.Role == node.Master {
 		return nil // its writers wait for the votes
 	}
@@ -187,22 +187,29 @@ func (p *promotion) sendAway(ctx context.Context, r *Record) error {
 	return nil
 }
 
-// promote looks once more: the drain and the votes may have taken seconds. A Redis that
-// has restarted meanwhile, perhaps without its data, is not the one that was judged, and
-// one that no longer gets what its living master has is no successor.
+// promote looks once more: the drain and the votes may have taken seconds. One that no
+// longer gets what its living master has is no successor.
 func (p *promotion) promote(ctx context.Context, r *Record) error {
 	if err := p.look(ctx, r); err != nil {
 		return err
 	}
 	switch {
-	case r.Facts.RunID != p.judged:
-		return fmt.Errorf("%w: Redis has restarted", errAgain)
+	case !p.isJudged(r.Facts.Node.Facts):
+		return fmt.Errorf("%w: Redis has restarted, or somebody has said whom it follows", errAgain)
 	case r.Facts.Role == node.Master:
 		return errNothing
 	case p.old != nil && !(r.Facts.Linked() && r.Facts.Follows(p.old.Addr())):
 		return fmt.Errorf("%w: this node has lost its link to %s", errAgain, p.old.Addr())
 	}
 	return changed(p.Local.Promote(ctx))
+}
+
+// isJudged says whether this is still what the verdict was about. A Redis that has restarted
+// is not, perhaps it has lost its data; nor is a master that a new one, whose writers nobody
+// has paused, has made its replica meanwhile.
+func (p *promotion) isJudged(now node.Facts) bool {
+	was := p.judged
+	return now.RunID == was.RunID && now.Upstream.Host == was.Upstream.Host && now.Upstream.Port == was.Upstream.Port
 }
 
 func (p *promotion) verify(ctx context.Context, r *Record) error {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -255,6 +256,27 @@ func TestPromoteJudgesARestartedRedisAnew(t *testing.T) {
 	r := run(t, s, time.Second)
 	if f := b.Look(); r.Outcome != hooks.Failed || f.Role != node.Replica {
 		t.Errorf("%v: %v; it is a %v", r.Outcome, r.Err, f.Role)
+	}
+}
+
+// Nor is a master that a new one has made its replica meanwhile: that one's writers have to
+// wait first.
+func TestPromoteJudgesANewReplicaAnew(t *testing.T) {
+	a, b := nodetest.Redis(t), nodetest.Redis(t)
+	s := settle(t, at(checks.Here), b, a)
+	survey, once := s.Survey, false
+	s.Survey = func(ctx context.Context) checks.Facts {
+		f := survey(ctx)
+		if !once {
+			once, f.Peers = true, nil // it was cut off, and is reached by now
+			b.Follow(a)
+		}
+		return f
+	}
+	r := run(t, s, 10*time.Second)
+	paused := slices.ContainsFunc(r.Actions, func(a hooks.Action) bool { return a.Name == "pause the old master" })
+	if r.Outcome != hooks.Done || !paused || b.Look().Role != node.Master || a.Look().Role != node.Replica {
+		t.Errorf("%v: %v, %v; it is a %v, and the other one a %v", r.Outcome, r.Err, r.Actions, b.Look().Role, a.Look().Role)
 	}
 }
 

@@ -212,4 +212,14 @@ var regressions = []regression{
 			{Kind: world.Unlinked, At: 14679 * ms, For: 1 * ms, On: 1, Much: 0.48},
 		}},
 	},
+	{
+		"a hook waited for a witness, as that of a master with the VIP: meanwhile the other node took over, and it made a master of this one again, with nobody's writers paused",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 7569, Persistence: world.NoPersistence, Backlog: 16384, CopyTime: 20 * ms, Keys: 1000, Overwrites: true, Witnesses: 3, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.CutOff, At: 13269 * ms, For: 2318 * ms, On: 0, Much: 0.07},
+			{Kind: world.CutOff, At: 21929 * ms, For: 2850 * ms, On: 1, Much: 0.55},
+			{Kind: world.CutOff, At: 21981 * ms, For: 7272 * ms, On: 0, Much: 0.14},
+			{Kind: world.CutOff, At: 25000 * ms, For: 6000 * ms, On: 6, Much: 0.62},
+			{Kind: world.CutOff, At: 28000 * ms, For: 1500 * ms, On: 0, Much: 0.51},
+		}},
+	},
 }
