@@ -233,6 +233,33 @@ func TestPairStale(t *testing.T) {
 	}
 }
 
+// Both hosts have lost their power. The last master has loaded a file from before the history
+// that it remembers, and the other node has data of that one: that goes first.
+func TestPairOlderFile(t *testing.T) {
+	for name, test := range map[string]struct {
+		mine, theirs string // replication IDs
+		offset       int64
+		wait         time.Duration
+	}{
+		"older":                {"before", "id", 100, 3 * bootWait},
+		"of a stranger":        {"before", "other", 100, bootWait},
+		"an AOF has no offset": {"new", "id", 0, bootWait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := situation{states: [2]state{nobodys, nobodys}, keys: [2]int64{10, 20}, memory: [2]int{2, 1}}
+			f := s.facts(0)
+			f.ReplID, f.Offset, f.Memory.ReplID = test.mine, test.offset, "id"
+			f.Peers[0].ReplID, f.Peers[0].Offset = test.theirs, 200
+			for _, ago := range []time.Duration{-time.Second, time.Second} {
+				f.Uptime = test.wait + ago
+				if v := checks.Judge(f, policy); v.Fit != (ago > 0) {
+					t.Errorf("%v after its start: %+v", f.Uptime, v)
+				}
+			}
+		})
+	}
+}
+
 // How long a node misses what a master writes is known while it goes on: afterwards the link
 // looks young.
 func TestPairMissing(t *testing.T) {

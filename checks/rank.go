@@ -128,16 +128,21 @@ func Rank(a, b Node, vip *Node, bootWait time.Duration) (int, Ground) {
 // A node that was the last master and had no replica left knows that nobody has. One
 // whose replica was online may have been succeeded by it, so it waits for that one to
 // come; once both are there and that one has no more keys, it goes first. A replica
-// has less, or the same, as long as another node exists: it goes last.
+// has less, or the same, as long as another node exists: it goes last. So does, behind that
+// one, whoever has loaded a file from before the history that it remembers, and sees a node
+// with data of that one.
 func (f Facts) patience(p Policy) time.Duration {
-	there, more := false, false
+	there, more, later := false, false, false
 	for _, peer := range f.Peers {
 		if peer.Class.Answers() {
 			there = true
 			more = more || !f.Outranks(peer, p)
+			later = later || peer.ReplID == f.Memory.ReplID
 		}
 	}
 	switch m := f.Memory; {
+	case later && m.ReplID != "" && f.Offset > 0 && f.ReplID != m.ReplID: // an AOF says neither
+		return 3 * p.BootWait
 	case m.Role == node.Master && !m.Online && (f.Keys > 0 || m.Keys == 0):
 		return 0
 	case m.Role == node.Master && there && !more:

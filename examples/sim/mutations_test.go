@@ -28,6 +28,7 @@ var mutations = []mutation{
 	{"a new master empties who waits for it", "pair", "Unlinked,RedisKilled,HooksFail", "hooks/promote.go", "		{name: \"send followers away\", run: p.sendAway},\n", ""},
 	{"what the old master has more is not saved", "pair", "", "hooks/promote.go", "		if d := preserve.Diverge(theirs, r.Facts.Node.Facts); !d.Safe() {", "		if false {"},
 	{"a demotion saves nothing", "pair", "", "hooks/demote.go", "		{name: \"preserve\", run: d.preserve, slow: true},\n", ""},
+	{"a file from before the history that is remembered does not matter", "pair", "PowerLoss", "checks/rank.go", "	case later && m.ReplID != \"\" && f.Offset > 0 && f.ReplID != m.ReplID:", "	case false:"},
 	{"what is promoted is not what was judged", "witness", "CutOff", "hooks/promote.go", "	case !p.isJudged(r.Facts.Node.Facts):", "	case false:"},
 	{"a lease is not needed", "witness", "", "checks/lease.go", "	case f.Lease.Witnesses == 0, f.conceded():", "	case true, f.conceded():"},
 	{"a master without votes is fit", "witness", "Cut,CutOff", "checks/lease.go", "	case f.Role == node.Master && !f.Entitled() &&", "	case false && !f.Entitled() &&"},

@@ -165,7 +165,7 @@ func (w *world) vanished(r *redis, old, head *entry, how string) {
 func (w *world) outdated(r *redis) {
 	for _, h := range w.nodes {
 		o := h.redis
-		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid && !r.predates(o) || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
 			continue
 		}
 		if e := w.lacks(r.head, o.head); e != nil && w.lacks(o.head, r.head) == nil {
@@ -180,6 +180,12 @@ func (w *world) outdated(r *redis) {
 func (r *redis) fresh() bool {
 	u := r.upstream
 	return r.running && u != nil && (u.link == nil || u.link.state != online) && u.downSince == 0
+}
+
+// predates says whether r has loaded a file from before the history that it remembers, and
+// o has data of that one. It does not wait for ever for that.
+func (r *redis) predates(o *redis) bool {
+	return r.fresh() && r.replid != o.replid && r.offset() > 0 && r.host.disk.memory.ReplID == o.replid && r.world.now-r.began < 3*bootWait
 }
 
 // awaits says whether r is the replica of o on a connection on which packets were lost,
