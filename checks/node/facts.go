@@ -56,7 +56,7 @@ type Facts struct {
 	Offset      int64        `json:"offset"`                   // master_repl_offset, bytes
 	SecondOff   int64        `json:"second_offset,omitempty"`  // second_repl_offset, bytes; -1: none
 	Backlog     bool         `json:"backlog"`                  // repl_backlog_active; without one, a master does not count its writes
-	BacklogFrom int64        `json:"backlog_from,omitempty"`   // repl_backlog_first_byte_offset: what a replica can still go on from
+	BacklogFrom int64        `json:"backlog_from,omitempty"`   // what a replica can still go on from on a new connection
 	Failover    string       `json:"failover_state,omitempty"` // master_failover_state: "no-failover" or a FAILOVER in progress
 	Upstream    Upstream     `json:"upstream,omitzero"`
 	Downstream  []Downstream `json:"replicas,omitempty"`

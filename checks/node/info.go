@@ -20,6 +20,7 @@ const (
 // headers. Lines it does not know, or cannot read, are passed over: a field that
 // is missing keeps its zero value.
 func (f *Facts) parseInfo(info string) {
+	var backlog int64
 	for line := range strings.Lines(info) {
 		name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
 		if !found {
@@ -54,6 +55,8 @@ func (f *Facts) parseInfo(info string) {
 			f.Backlog = value == "1"
 		case "repl_backlog_first_byte_offset":
 			f.BacklogFrom = integer(value)
+		case "repl_backlog_size":
+			backlog = integer(value)
 		case "master_failover_state":
 			f.Failover = text(value)
 		case "master_host":
@@ -82,6 +85,11 @@ func (f *Facts) parseInfo(info string) {
 				f.Keys = min(f.Keys, math.MaxInt64-keys) + keys
 			}
 		}
+	}
+	// It is longer for a replica that is there and behind: without its connection, that is
+	// cut off (replication.c, incrementalTrimReplicationBacklog).
+	if f.BacklogFrom > 0 && backlog > 0 {
+		f.BacklogFrom = max(f.BacklogFrom, f.Offset-backlog+1)
 	}
 }
 

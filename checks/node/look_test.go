@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -54,6 +55,29 @@ func TestLookAtMasterAndReplica(t *testing.T) {
 	}
 	if !r.Follows(master.Addr) || r.Follows(replica.Addr) {
 		t.Errorf("follows %+v, want %v", r.Upstream, master.Addr)
+	}
+}
+
+// A master keeps more than its backlog for a replica that is behind, until that one's
+// connection ends.
+func TestBacklogWithoutTheReplica(t *testing.T) {
+	master, replica := nodetest.Redis(t, "repl-backlog-size 16kb"), nodetest.Redis(t)
+	replica.Follow(master)
+	replica.Signal(syscall.SIGSTOP)
+	for i := range 40 {
+		master.Do("SET", fmt.Sprint("key", i), strings.Repeat("x", 1<<20))
+	}
+	while := master.Look()
+	replica.Kill()
+	var after node.Facts
+	nodetest.Eventually(t, "the end of its connection", func() error {
+		if after = master.Look(); len(after.Downstream) > 0 {
+			return errors.New("it is still there")
+		}
+		return nil
+	})
+	if while.BacklogFrom <= 1 || while.BacklogFrom < after.BacklogFrom-(1<<20)-16<<10 {
+		t.Errorf("from %d of %d on, and without the replica from %d", while.BacklogFrom, while.Offset, after.BacklogFrom)
 	}
 }
 
