@@ -15,6 +15,9 @@ import (
 // in the middle.
 const handoverPause = 5 * time.Second
 
+// releaseTime is how long an old master may take to hear that its writers may go on.
+const releaseTime = time.Second
+
 // promotion makes the local server the master. Where the old master lives and this
 // is its replica, its writers wait until the last write has arrived here, and then
 // find a replica where their master was: nothing is lost. Where it is dead, nothing
@@ -281,7 +284,7 @@ func (p *promotion) release(ctx context.Context) {
 	if p.old == nil || p.promoted {
 		return
 	}
-	ctx, cancel := p.Clock.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	ctx, cancel := p.Clock.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
 	p.old.Unpause(ctx) // or the pause ends by itself
 }
