@@ -190,29 +190,28 @@ func (p *promotion) sendAway(ctx context.Context, r *Record) error {
 	return nil
 }
 
-// promote looks once more: the drain and the votes may have taken seconds. One that no
-// longer gets what its living master has is no successor.
+// promote looks once more: the drain and the votes may have taken seconds.
 func (p *promotion) promote(ctx context.Context, r *Record) error {
 	if err := p.look(ctx, r); err != nil {
 		return err
 	}
 	switch {
-	case !p.isJudged(r.Facts.Node.Facts):
-		return fmt.Errorf("%w: Redis has restarted, or somebody has said whom it follows", errAgain)
+	case !p.isJudged(r.Facts.Node):
+		return fmt.Errorf("%w: it is: %s", errAgain, Describe(r.Facts.Node.Facts))
 	case r.Facts.Role == node.Master:
 		return errNothing
-	case p.old != nil && !(r.Facts.Linked() && r.Facts.Follows(p.old.Addr())):
-		return fmt.Errorf("%w: this node has lost its link to %s", errAgain, p.old.Addr())
 	}
 	return changed(p.Local.Promote(ctx))
 }
 
 // isJudged says whether this is still what the verdict was about. A Redis that has restarted
 // is not, perhaps it has lost its data; nor is a master that a new one, whose writers nobody
-// has paused, has made its replica meanwhile.
-func (p *promotion) isJudged(now node.Facts) bool {
+// has paused, has made its replica meanwhile; nor a replica that no longer gets what its
+// living master has.
+func (p *promotion) isJudged(now checks.Node) bool {
 	was := p.judged
-	return now.RunID == was.RunID && now.Upstream.Host == was.Upstream.Host && now.Upstream.Port == was.Upstream.Port
+	return now.RunID == was.RunID && now.Upstream.Host == was.Upstream.Host && now.Upstream.Port == was.Upstream.Port &&
+		(p.old == nil || now.Role == node.Master || now.Linked())
 }
 
 func (p *promotion) verify(ctx context.Context, r *Record) error {

@@ -98,7 +98,9 @@ func (s Settle) within(ctx context.Context, r *Record) (outcome Outcome, err err
 	defer cancel()
 	for again := true; again; {
 		outcome, err = s.once(ctx, r)
-		again = errors.Is(err, errAgain) && ctx.Err() == nil
+		if again = errors.Is(err, errAgain) && ctx.Err() == nil; again {
+			s.Clock.Sleep(ctx, s.Retry)
+		}
 	}
 	return outcome, err
 }
