@@ -38,6 +38,7 @@ type host struct {
 	able    time.Duration // when it last could not have served
 	reached time.Duration // when it last reached anybody
 	waits   time.Duration // when it was last no paused replica
+	refuses time.Duration // since when its master has the VIP, and its writers wait
 
 	run volatile
 }

@@ -230,6 +230,7 @@ func (w *world) look() {
 	w.isolate()
 	w.divide()
 	w.wait()
+	w.refuse()
 	w.serve()
 	t := &w.watch
 	switch ring := w.ring(); {

@@ -10,6 +10,9 @@ const (
 	outvotedBound = 7 * time.Second
 	// pausedBound: the longest pause that ends by itself is that of a hand-over.
 	pausedBound = 15 * time.Second
+	// refusedBound: a check or two take the VIP from whoever may take no writes; and what a
+	// hook or a contested VIP has stopped goes on after 5 s.
+	refusedBound = 10 * time.Second
 	// halfBound is how long a program may not have looked before it promotes.
 	halfBound = time.Second
 	// splitBound: who hears the other gives up at once, or has two checks and a hook.
@@ -216,6 +219,18 @@ func (w *world) wait() {
 			h.waits = w.now
 		} else if w.now-h.waits > pausedBound {
 			w.violate(Paused, "%s hears its master, and is paused since %v", h.name, h.waits)
+			return
+		}
+	}
+}
+
+// refuse says whether a master is left with the VIP that may take no writes.
+func (w *world) refuse() {
+	for _, h := range w.nodes {
+		if r := h.redis; !h.vip || !h.managed() || !r.serves() || r.loading || !r.master() || r.byHand || !r.isPaused() || h.skew != 0 {
+			h.refuses = w.now
+		} else if w.now-h.refuses > refusedBound {
+			w.violate(Service, "%s has the VIP, and its writers wait since %v", h.name, h.refuses)
 			return
 		}
 	}
