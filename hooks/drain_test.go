@@ -16,39 +16,24 @@ import (
 )
 
 // distant is a server behind a line of so many bytes a second.
-func distant(t *testing.T, s *nodetest.Server, rate int) *nodetest.Server {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", s.Addr.String())
-			if err != nil {
-				near.Close()
-				continue
-			}
-			go func() { io.Copy(far, near); far.Close() }()
-			go func() {
-				defer near.Close()
-				for buf := make([]byte, rate/100); ; {
-					start := time.Now()
-					n, err := far.Read(buf)
-					if _, failed := near.Write(buf[:n]); err != nil || failed != nil {
-						return
-					}
-					time.Sleep(time.Second*time.Duration(n)/time.Duration(rate) - time.Since(start))
-				}
-			}()
-		}
-	}()
+func distant(t *testing.T, s *nodetest.Server, rate int64) *nodetest.Server {
 	d := *s
-	d.Addr = l.Addr().(*net.TCPAddr).AddrPort()
+	d.Addr = nodetest.Fake(t, func(near net.Conn) {
+		far, err := net.Dial("tcp", s.Addr.String())
+		if err != nil {
+			return
+		}
+		go func() {
+			io.Copy(far, near)
+			far.Close()
+		}()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for err == nil {
+			<-tick.C
+			_, err = io.CopyN(near, far, rate/100)
+		}
+	})
 	return &d
 }
 
