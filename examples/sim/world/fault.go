@@ -158,7 +158,6 @@ func (w *world) begin(f Fault) {
 		w.watch.unrest = w.now
 		if h.redis.serves() {
 			h.redis.follow(node.Nobody)
-			h.redis.handed = w.now
 		}
 	case RingMade:
 		w.watch.unrest = w.now
