@@ -152,7 +152,7 @@ func (w *world) begin(f Fault) {
 		w.watch.unrest = w.now
 		if h.redis.serves() {
 			h.redis.promote()
-			h.redis.byHand, h.redis.handed, h.redis.secret = true, w.now, h.redis.life
+			h.redis.byHand = true
 		}
 	case Unlinked:
 		w.watch.unrest = w.now
@@ -163,7 +163,7 @@ func (w *world) begin(f Fault) {
 		w.watch.unrest = w.now
 		if h.redis.serves() {
 			h.redis.follow(w.nodes[(f.On+1)%len(w.nodes)].redis.addr)
-			h.redis.byHand, h.redis.handed = true, w.now
+			h.redis.byHand = true
 		}
 	case SentinelKilled:
 		h.sentinel.die()

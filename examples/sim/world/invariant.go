@@ -165,7 +165,7 @@ func (w *world) vanished(r *redis, old, head *entry, how string) {
 func (w *world) outdated(r *redis) {
 	for _, h := range w.nodes {
 		o := h.redis
-		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid && !r.predates(o) || r.awaits(o) || w.now-max(o.fit, o.handed, r.handed, w.troubledAt) < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
+		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid && !r.predates(o) || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
 			continue
 		}
 		if e := w.lacks(r.head, o.head); e != nil && w.lacks(o.head, r.head) == nil {

@@ -96,7 +96,7 @@ func (p *process) settle(event string, hint checks.Goal) hooks.Settle {
 		Save:     p.save,
 		Remember: func(m checks.Memory) error {
 			p.alive()
-			h.note(m)
+			h.disk.memory = m
 			return nil
 		},
 	}
@@ -155,16 +155,10 @@ func (h *host) check(delay time.Duration, exit func(fit bool)) *process {
 func (h *host) remember(m checks.Memory, base time.Time) error {
 	h.soon(h.startTime(), func() {
 		if h.disk.memory.At.Equal(base) {
-			h.note(m)
+			h.disk.memory = m
 		}
 	})
 	return nil
-}
-
-func (h *host) note(m checks.Memory) {
-	if h.disk.memory = m; m.Role == node.Master {
-		h.redis.secret = 0
-	}
 }
 
 // contested is a call of keepalived's notify_master_rx_lower_pri.

@@ -42,8 +42,6 @@ type redis struct {
 	ordered   bool           // a Sentinel has told it whom to follow
 	surprised bool           // before our programs could, or without their reaching the new master
 	byHand    bool           // somebody else than our programs has told it whom to follow
-	handed    time.Duration  // when
-	secret    int            // in which life somebody has made a master of it, of which our programs have noted nothing
 	saved     int            // how many read all its data into a file
 	paused    time.Duration  // until then writers wait
 	waiting   []*request
