@@ -111,9 +111,9 @@ func TestProxiedMasterDeposed(t *testing.T) {
 					t.Error("it has taken no write that the new master lacks: then there was nothing to save")
 				case whose == "ours" && cost.nowhere > 0:
 					t.Errorf("%d acknowledged writes are nowhere", cost.nowhere)
-				// At 1500 a second: down-after (2 s) and the election, where it is cut off; until a
+				// At 1500 a second: down-after and the election, where it is cut off; until a
 				// majority has switched, 2 s; a check or two.
-				case whose == "check alone" && cost.missing > 9000:
+				case whose == "check alone" && cost.missing > 7500:
 					t.Errorf("%d acknowledged writes are lost: it took writes for too long", cost.missing)
 				}
 			})
