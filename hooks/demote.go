@@ -24,6 +24,8 @@ type demotion struct {
 	Settle
 	named  netip.AddrPort // whom to follow, where somebody else has decided that; else found among the peers
 	master checks.Node
+
+	provisional bool // this node is a master for as long as its data is saved
 }
 
 func (d *demotion) steps() []step {
@@ -150,6 +152,7 @@ func (d *demotion) preserve(ctx context.Context, r *Record) error {
 	if err := errors.Join(d.stopWriters(ctx, r, fenceTime), d.Local.Promote(ctx)); err != nil {
 		return changed(err)
 	}
+	d.provisional = true
 	err := d.save(ctx, r, d.Local, d.master, fenceTime)
 	if err != nil {
 		d.withdraw(ctx)
@@ -177,17 +180,18 @@ func (d *demotion) remembered(f checks.Facts) node.Facts {
 }
 
 // confirm asks whether the master still is one, and writes the same history: a
-// preservation may have taken long, and what was preserved is what that one lacked. If
-// not, the search begins anew.
+// preservation may have taken long, and what was preserved is what that one lacked; and
+// while another node was silent, it may have restarted with less. If not, the search
+// begins anew.
 func (d *demotion) confirm(ctx context.Context, r *Record) error {
-	if len(r.Preserved) == 0 {
+	if !d.provisional && r.Facts.Follows(d.master.Addr) {
 		return errNothing
 	}
 	is := d.peer(d.master.Addr).Look(ctx)
 	if is.Role == node.Master && is.RunID == d.master.RunID && is.ReplID == d.master.ReplID {
 		return nil
 	}
-	if r.Facts.Role == node.Replica { // and a master only for the time of the save
+	if d.provisional {
 		if err := d.withdraw(ctx); err != nil {
 			return changed(err)
 		}
