@@ -171,23 +171,20 @@ func refusal(l checks.Lease) error {
 }
 
 // sendAway has nodes that wait for this one wait for nobody, if they have what this one
-// lacks: as soon as it is a master, they would copy its data over their own. Their own
-// hooks link them again, after that is preserved.
+// lacks: as soon as it is a master, they would copy its data over their own. Then all is
+// judged anew: one that was copying this node's data, by mistake, is a candidate now.
 func (p *promotion) sendAway(ctx context.Context, r *Record) error {
-	idle := true
+	result := errNothing
 	for _, peer := range r.Facts.Peers {
 		if r.Facts.Role == node.Master || !peer.Follows(r.Facts.Addr) || preserve.Diverge(peer.Facts, r.Facts.Node.Facts).Safe() {
 			continue
 		}
-		idle = false
 		if err := p.peer(peer.Addr).Follow(ctx, node.Nobody); err != nil {
 			return changed(err)
 		}
+		result = fmt.Errorf("%w: %s waits for nobody now", errAgain, peer.Addr)
 	}
-	if idle {
-		return errNothing
-	}
-	return nil
+	return result
 }
 
 // promote looks once more: the drain and the votes may have taken seconds.
