@@ -76,6 +76,7 @@ type Memory struct {
 	Offset      int64     `json:"offset,omitempty"` // bytes
 	Keys        int64     `json:"keys,omitempty"`
 	Online      bool      `json:"online,omitempty"`      // as a master: a replica was online, and may have been promoted since
+	Called      bool      `json:"called,omitempty"`      // as a replica: the VIP came, so it may have become a master since
 	Missing     Sighting  `json:"missing,omitzero"`      // of a master whose writes this node misses, as far as it knows: since when
 	Missed      time.Time `json:"missed,omitzero"`       // since when the VIP has been here without the role
 	Better      Sighting  `json:"better,omitzero"`       // of another node with more, where there is no master

@@ -77,6 +77,14 @@ func Remember(f Facts, p Policy) (Memory, bool) {
 	case f.Linked():
 		m.Role, m.ReplID, m.Offset, m.Keys, m.Online, m.Provisional = node.Replica, f.ReplID, f.Offset, f.Keys, false, false
 	}
+	switch {
+	case m.Role != node.Replica:
+		m.Called = false
+	case f.VIP == Here:
+		m.Called = true
+	case f.Linked():
+		m.Called = false
+	}
 	if f.misses(p) {
 		m.Missing = old.Missing.again(f.Now, max(f.Upstream.DownSince, f.Upstream.LastIO, 0))
 	} else if f.Linked() || f.IsMaster() {
@@ -92,7 +100,7 @@ func Remember(f Facts, p Policy) (Memory, bool) {
 		m.Missed = f.Now
 	}
 	moved := m.Offset != old.Offset || m.Keys != old.Keys
-	changed := m.Role != old.Role || m.ReplID != old.ReplID || m.Online != old.Online ||
+	changed := m.Role != old.Role || m.ReplID != old.ReplID || m.Online != old.Online || m.Called != old.Called ||
 		(m.Keys == 0) != (old.Keys == 0) || !m.Missing.Last.Equal(old.Missing.Last) || !m.Missed.Equal(old.Missed) ||
 		!m.Better.Last.Equal(old.Better.Last) ||
 		moved && !Within(rememberEvery, old.At, f.Now)

@@ -300,6 +300,32 @@ func TestPairNotPromoted(t *testing.T) {
 	}
 }
 
+// Where the VIP comes to a replica, it may become a master at any moment: it remembers that
+// until it is a master, or hears one and the VIP is gone.
+func TestRememberCalled(t *testing.T) {
+	for _, test := range []struct {
+		state state
+		vip   place
+		was   bool
+		want  bool
+	}{
+		{linked, nowhere, false, false},
+		{linked, onA, false, true},
+		{lost, onA, false, true},
+		{lost, nowhere, true, true},
+		{nobodys, nowhere, true, true}, // restarted
+		{linked, nowhere, true, false},
+		{master, onA, true, false},
+	} {
+		s := situation{states: [2]state{test.state, silent}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, memory: [2]int{1, 1}, vip: test.vip}
+		f := s.facts(0)
+		f.Memory.Called = test.was
+		if m, changed := checks.Remember(f, policy); m.Called != test.want || test.was != test.want && !changed {
+			t.Errorf("%+v: %v, to be written down %v", test, m.Called, changed)
+		}
+	}
+}
+
 // A replica that was promoted by hand and written to by nobody has nothing that the
 // master lacks; one that was written to is the successor.
 func TestPairPromotedForNothing(t *testing.T) {

@@ -33,6 +33,7 @@ type promotion struct {
 
 func (p *promotion) steps() []step {
 	return []step{
+		{name: "note that the VIP came", run: p.note},
 		{name: "look around", run: p.mayPromote},
 		{name: "pause the old master", run: p.pause},
 		{name: "drain", run: p.drain},
@@ -44,6 +45,19 @@ func (p *promotion) steps() []step {
 		{name: "CONFIG REWRITE", run: p.persist},
 		{name: "demote the old master", run: p.succeed, slow: true},
 	}
+}
+
+// note has a replica remember that it is about to be a master, or that somebody else may
+// make it one. If its host dies before more is known, it cannot say that its master has all
+// that it has.
+func (p *promotion) note(_ context.Context, r *Record) error {
+	m := p.Recall()
+	if m.Role != node.Replica || m.Called {
+		return errNothing
+	}
+	m.Called, m.At = true, p.Clock.Now()
+	p.remember(r, m)
+	return nil
 }
 
 // mayPromote asks the verdict. A master made of half a copy, or of old data, turns

@@ -22,10 +22,9 @@ type Reconcile struct {
 	Convene  func(context.Context) []checks.Answer
 	Failover func(context.Context) error // asks a Sentinel to choose another master
 	VIPs     []Address                   // none where clients come through HAProxy, or ask the Sentinels
-	Recall   func() checks.Memory
-	Reached  Since         // when a majority of the Sentinels was last reached
-	FenceIn  time.Duration // how long without a majority is borne
-	Patience time.Duration // how long Sentinels may disagree before this run gives up
+	Reached  Since                       // when a majority of the Sentinels was last reached
+	FenceIn  time.Duration               // how long without a majority is borne
+	Patience time.Duration               // how long Sentinels may disagree before this run gives up
 }
 
 // Address is a VIP on this host. [redis-vip/hooks/vip.VIP] is the real one.

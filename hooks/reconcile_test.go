@@ -112,7 +112,6 @@ func reconciling(t *testing.T, v *fakeVIP, n *notes, say func() []checks.Answer,
 		Convene:  func(context.Context) []checks.Answer { return say() },
 		Failover: func(context.Context) error { return errors.New("asked for a failover") },
 		VIPs:     []hooks.Address{v},
-		Recall:   func() checks.Memory { return checks.Memory{} },
 		Reached:  n,
 		FenceIn:  5 * time.Second, Patience: 100 * time.Millisecond,
 	}

@@ -36,6 +36,7 @@ type Settle struct {
 
 	Preserve preserve.Policy
 	Save     func(context.Context, Loss) (preserve.File, error) // puts on disk what the winner lacks
+	Recall   func() checks.Memory                               // what this node remembers
 	Remember func(checks.Memory) error                          // what this node is from now on
 }
 

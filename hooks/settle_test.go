@@ -55,6 +55,7 @@ func settle(t *testing.T, v *vip, local *nodetest.Server, others ...*nodetest.Se
 		Event: "test", Local: server(local), Where: v.where, Policy: policy,
 		Lock: hooks.Lock{Path: filepath.Join(dir, "lock")}, Clock: clock.Wall{}, Retry: 10 * time.Millisecond, Within: 10 * time.Second, Fenced: new(notes),
 		Nodes:    []string{local.Addr.String()},
+		Recall:   survey.File(memory),
 		Remember: func(m checks.Memory) error { return survey.Note(memory, m) },
 		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
 			return store.Save(ctx, preserve.Request{Node: node.Endpoint{Addr: loss.From}, Master: loss.Winner.Facts})

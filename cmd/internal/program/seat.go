@@ -218,6 +218,7 @@ func (s seat) settle(log zerolog.Logger, event string, hint checks.Goal) hooks.S
 		Save: func(ctx context.Context, loss hooks.Loss) (preserve.File, error) {
 			return s.save(ctx, log, loss)
 		},
+		Recall:   survey.File(s.memory()),
 		Remember: func(m checks.Memory) error { return survey.Note(s.memory(), m) },
 	}
 }

@@ -94,6 +94,7 @@ func (p *process) settle(event string, hint checks.Goal) hooks.Settle {
 		Within:   hookTimeout,
 		Preserve: preserve.Require,
 		Save:     p.save,
+		Recall:   func() checks.Memory { return h.disk.memory },
 		Remember: func(m checks.Memory) error {
 			p.alive()
 			h.disk.memory = m

@@ -46,7 +46,6 @@ func (h *host) reconcile(delay time.Duration, event string, exit func(error)) {
 			Convene:  p.convene,
 			Failover: p.failover,
 			VIPs:     []hooks.Address{address{p}},
-			Recall:   view.Recall,
 			Reached:  moment{p},
 			FenceIn:  fenceAfter, Patience: sentinelPatience,
 		}.Run(ctx)
