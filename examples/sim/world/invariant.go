@@ -168,7 +168,7 @@ func (w *world) outdated(r *redis) {
 		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid && !r.predates(o) || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
 			continue
 		}
-		if e := w.lacks(r.head, o.head); e != nil && w.lacks(o.head, r.head) == nil {
+		if e := w.lacks(r.head, o.head); e != nil && !goesOn(r.head, o.head) {
 			w.violate(Newer, "%s becomes the master, and %s has write %d of %v", r.host.name, h.name, e.write, e.at)
 			return
 		}
@@ -221,6 +221,18 @@ func (w *world) lacks(a, other *entry) *entry {
 		}
 	}
 	return nil
+}
+
+// goesOn says whether a has acknowledged writes of its own since it and other parted: it is not
+// older, and whichever wins, those of the other one go to a file.
+func goesOn(a, other *entry) bool {
+	common := fork(a, other)
+	for e := a; e != common; e = e.parent {
+		if e.acked {
+			return true
+		}
+	}
+	return false
 }
 
 // look is what the watch does every half second.

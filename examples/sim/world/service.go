@@ -166,9 +166,9 @@ func (w *world) hasty(r *redis) {
 	}
 }
 
-// halved is the same for a copy under way.
+// halved is the same for a copy under way, but of one that somebody has made a master by hand.
 func (w *world) halved(r *redis) {
-	if r.receives() && w.now-r.whole > halfBound && !r.host.disk.memory.Provisional {
+	if r.receives() && !r.upstream.link.master.byHand && w.now-r.whole > halfBound && !r.host.disk.memory.Provisional {
 		w.violate(Half, "%s is made a master, and copies another since %v", r.host.name, r.whole)
 	}
 }
