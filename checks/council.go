@@ -233,10 +233,11 @@ func (c Council) mayLend(to netip.AddrPort) bool {
 	return false
 }
 
-// expects says whether another node may still come, with data that this one lacks.
+// expects says whether another node may still come, with data that this one lacks: also one
+// that was copying this node's when that died.
 func (c Council) expects(p Policy) bool {
 	for _, peer := range c.Peers {
-		if peer.Class == node.Loading || peer.Role == node.NoRole && c.Uptime < p.BootWait {
+		if peer.Class == node.Loading || (peer.Role == node.NoRole || peer.Upstream.Syncing) && c.Uptime < p.BootWait {
 			return true
 		}
 	}

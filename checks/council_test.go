@@ -105,6 +105,20 @@ func TestResolveNeverServesNothing(t *testing.T) {
 	}
 }
 
+// A node that was copying the one that is named when that died keeps what it had until it
+// sees that. So the named one, which is back and empty, waits for it.
+func TestResolveWaitsForABrokenCopy(t *testing.T) {
+	named := checks.Answer{Master: addrs[0]}
+	for uptime, want := range map[time.Duration]checks.Course{time.Second: checks.Wait, bootWait: checks.Mend} {
+		s := situation{states: [2]state{nobodys, syncing}, keys: [2]int64{0, 10}, uptime: [2]time.Duration{uptime, time.Hour}}
+		f := s.facts(0)
+		f.Peers = []checks.Node{s.node(1)}
+		if r := (checks.Council{Facts: f, Answers: []checks.Answer{named, named, named}}).Resolve(policy); r.Course != want {
+			t.Errorf("%v after its start: %+v", uptime, r)
+		}
+	}
+}
+
 // Of several nodes that have better data, the best; and the Sentinels are asked first
 // where they know somebody to choose.
 func TestResolveFindsTheBest(t *testing.T) {

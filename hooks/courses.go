@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"redis-vip/checks"
@@ -131,18 +132,32 @@ func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) e
 		return nil
 	case f.Linked() && f.Follows(to.Master):
 		return c.unpin(ctx, r, to.Master)
-	case f.Follows(to.Master), f.Linked():
+	case f.Linked():
 		return nil
 	}
-	var named bool
-	for _, peer := range f.Peers {
-		named = named || peer.Addr == to.Master && peer.IsMaster()
-	}
-	if !named && f.Role == node.Replica {
+	named := slices.ContainsFunc(f.Peers, func(n checks.Node) bool { return n.Addr == to.Master && n.IsMaster() })
+	switch {
+	case f.Role == node.Replica && !named:
 		r.Why = fmt.Errorf("%s, which the Sentinels name, is not there as a master yet", to.Master)
-		return nil // it takes no writes
+		return c.letGo(ctx, r) // it takes no writes
+	case f.Follows(to.Master):
+		return nil
 	}
 	return c.follow(ctx, r, to.Master)
+}
+
+// letGo has a replica that waits for a master that is none any more wait for nobody. Redis
+// would link itself within a second of its return, and copy whatever that one has then. One
+// in the middle of a copy keeps what it had if who sent it is gone for sure.
+func (c Reconcile) letGo(ctx context.Context, r *Record) error {
+	f := r.Facts
+	gone := slices.ContainsFunc(f.Peers, func(n checks.Node) bool {
+		return f.Follows(n.Addr) && !n.IsMaster() && (!f.Upstream.Syncing || n.Class == node.Refused || n.Class.Answers())
+	})
+	if !gone {
+		return nil
+	}
+	return c.act(ctx, r, "REPLICAOF nobody", func(ctx context.Context) error { return c.Local.Follow(ctx, node.Nobody) })
 }
 
 // fence stops a host that has been without a majority for too long: another one may

@@ -136,7 +136,8 @@ const (
 const orderedBound = 8 * time.Second
 
 // letGoBound is how long our programs need to see that a replica waits for a master
-// that is none any more: the silence that is borne, a check, and a hook.
+// that is none any more: the silence that is borne, a check or a run of reconcile, and a
+// hook.
 const letGoBound = checks.Silence + 8*time.Second
 
 // vanished is called when a server has another data set than before.

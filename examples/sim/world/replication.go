@@ -242,8 +242,8 @@ func (r *redis) replace(head *entry, from *redis, how string) {
 		w.vanished(r, old, head, byHand)
 	case r.ordered && r.surprised:
 		w.vanished(r, old, head, bySentinel)
-	case r.told != from.life && r.seen != from && (w.setup.Architecture == Sentinel || w.now-max(r.heard, r.toldAt, r.host.lookedAfter(), r.woken) < letGoBound):
-		// Redis has linked itself again. Under Sentinel nobody lets go of a dead master.
+	case r.told != from.life && r.seen != from && w.now-max(r.heard, r.toldAt, r.host.lookedAfter(), r.host.puzzled, r.woken) < letGoBound:
+		// Redis has linked itself again.
 		w.vanished(r, old, head, unwatched)
 	default:
 		w.vanished(r, old, head, how)

@@ -279,7 +279,7 @@ func (s *sentinel) order(i, master int, why string) bool {
 		}
 		w.note(s.host.name, "Sentinel: %s: %s follows %s", why, r.host.name, to.host.name)
 		r.follow(to.addr)
-		r.ordered, r.surprised = true, w.now-max(r.host.lookedAfter(), r.host.puzzled, r.woken, w.troubledAt, to.elected) < orderedBound
+		r.ordered, r.surprised = true, w.now-max(r.host.lookedAfter(), r.host.puzzled, r.woken, r.fit, w.troubledAt, to.elected) < orderedBound
 	}
 	r.rewrite()
 	r.disconnect()
