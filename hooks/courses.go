@@ -137,9 +137,9 @@ func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) e
 	}
 	named := slices.ContainsFunc(f.Peers, func(n checks.Node) bool { return n.Addr == to.Master && n.IsMaster() })
 	switch {
-	case f.Role == node.Replica && !named:
+	case f.Role == node.Replica && !named: // it takes no writes: there is time
 		r.Why = fmt.Errorf("%s, which the Sentinels name, is not there as a master yet", to.Master)
-		return c.letGo(ctx, r) // it takes no writes
+		return c.letGo(ctx, r)
 	case f.Follows(to.Master):
 		return nil
 	}
@@ -152,9 +152,9 @@ func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) e
 func (c Reconcile) letGo(ctx context.Context, r *Record) error {
 	f := r.Facts
 	gone := slices.ContainsFunc(f.Peers, func(n checks.Node) bool {
-		return f.Follows(n.Addr) && !n.IsMaster() && (!f.Upstream.Syncing || n.Class == node.Refused || n.Class.Answers())
+		return f.Follows(n.Addr) && !n.IsMaster() && (!f.Upstream.Syncing || n.Class == node.Refused || n.Role == node.Replica)
 	})
-	if !gone {
+	if !gone || f.Class == node.Loading {
 		return nil
 	}
 	return c.act(ctx, r, "REPLICAOF nobody", func(ctx context.Context) error { return c.Local.Follow(ctx, node.Nobody) })

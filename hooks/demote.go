@@ -170,8 +170,8 @@ func (s Settle) withdraw(ctx context.Context) error {
 // remembered is what this node has, with what it remembers in place of what a restart
 // made it forget: after one from an AOF the replication ID is random. A node that was
 // a replica of the very history that the master still writes, and to which the VIP had not
-// come, has only what it was sent, and the master has that. (One that the master went on from is not enough: it
-// may have restarted with less.)
+// come, has only what it was sent, and the master has that. (One that the master went on
+// from is not enough: it may have restarted with less.)
 func (d *demotion) remembered(f checks.Facts) node.Facts {
 	if m := f.Memory; f.Restarted() && f.Offset == 0 && m.Role == node.Replica && !m.Called && m.ReplID == d.master.ReplID && m.Offset <= d.master.Offset {
 		f.ReplID, f.Offset = m.ReplID, m.Offset

@@ -222,4 +222,28 @@ var regressions = []regression{
 			{Kind: world.CutOff, At: 28000 * ms, For: 1500 * ms, On: 0, Much: 0.51},
 		}},
 	},
+	{
+		"a run waited for a silent host, and sent its node to a master that had restarted with nothing meanwhile",
+		world.Schedule{Setup: world.Setup{Architecture: world.Sentinel, Seed: 1795281888772836396, Persistence: world.Snapshots, Backlog: 256 << 20, CopyTime: 20 * ms, Overwrites: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.RedisKilled, At: 13871 * ms, For: 691 * ms, On: 0, Much: 0.82},
+			{Kind: world.Cut, At: 14816 * ms, For: 4000 * ms, On: 0, To: 2, Much: 0.62},
+			{Kind: world.RedisKilled, At: 16441 * ms, For: 1 * ms, On: 1, Much: 0.64},
+		}},
+	},
+	{
+		"a master that was told to copy its replica, which had less, was sent away by that and not listened to",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795277482538731504, Persistence: world.NoPersistence, Backlog: 16384, CopyTime: 4000 * ms}, Faults: []world.Fault{
+			{Kind: world.CutOff, At: 4000 * ms, For: 251 * ms, On: 1, Much: 0.22},
+			{Kind: world.Lossy, At: 9599 * ms, For: 125 * ms, On: 1, To: 0, Much: 0.98},
+			{Kind: world.RingMade, At: 14000 * ms, For: 2500 * ms, On: 0, Much: 0.93},
+		}},
+	},
+	{
+		"a replica that had been promoted died before anybody had noted that, and took its data for what its master had",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795277482538577079, Persistence: world.AppendOnly, Backlog: 16384, CopyTime: 4000 * ms, Keys: 1000}, Faults: []world.Fault{
+			{Kind: world.Cut, At: 12272 * ms, For: 3000 * ms, On: 1, To: 0, Much: 0.94},
+			{Kind: world.Promoted, At: 14000 * ms, For: 1 * ms, On: 1, Much: 0.57},
+			{Kind: world.Reboot, At: 15226 * ms, For: 1 * ms, On: 1, Much: 0.25},
+		}},
+	},
 }
