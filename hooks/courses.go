@@ -39,7 +39,7 @@ func (c Reconcile) steer(ctx context.Context, r *Record, to checks.Resolution) e
 	case checks.Fence:
 		r.Goal = checks.BeReplica
 		r.warn(to.Why)
-		return errors.Join(c.fence(ctx, r), c.move(ctx, r))
+		return errors.Join(c.fence(ctx, r), c.letGo(ctx, r), c.move(ctx, r))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (c Reconcile) letGo(ctx context.Context, r *Record) error {
 	gone := slices.ContainsFunc(f.Peers, func(n checks.Node) bool {
 		return f.Follows(n.Addr) && !n.IsMaster() && (!f.Upstream.Syncing || n.Class == node.Refused || n.Role == node.Replica)
 	})
-	if !gone || f.Class == node.Loading {
+	if !gone || f.Linked() || f.Class == node.Loading {
 		return nil
 	}
 	return c.act(ctx, r, "REPLICAOF nobody", func(ctx context.Context) error { return c.Local.Follow(ctx, node.Nobody) })

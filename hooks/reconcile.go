@@ -83,7 +83,7 @@ func (c Reconcile) once(ctx context.Context, r *Record) (Outcome, error) {
 		err = errors.Join(err, c.unfence(ctx, r))
 	}
 	if err != nil {
-		return Failed, err
+		return Failed, errors.Join(err, c.letGo(ctx, r))
 	}
 	if err := c.steer(ctx, r, resolution); err != nil {
 		return Failed, err

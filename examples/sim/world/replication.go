@@ -242,7 +242,7 @@ func (r *redis) replace(head *entry, from *redis, how string) {
 		w.vanished(r, old, head, byHand)
 	case r.ordered && r.surprised:
 		w.vanished(r, old, head, bySentinel)
-	case r.told != from.life && r.seen != from && w.now-max(r.heard, r.toldAt, r.host.lookedAfter(), r.host.puzzled, r.woken) < letGoBound:
+	case r.told != from.life && r.seen != from && w.now-max(r.heard, r.toldAt, r.host.lookedAfter(), r.host.puzzled, r.woken, r.fit) < letGoBound:
 		// Redis has linked itself again.
 		w.vanished(r, old, head, unwatched)
 	default:
