@@ -83,6 +83,24 @@ func TestReconcileLetsGo(t *testing.T) {
 	}
 }
 
+// So it does where it cannot ask: the Sentinels may have chosen meanwhile, and the old master
+// may be there again when the network is.
+func TestReconcileLetsGoWithoutAMajority(t *testing.T) {
+	t.Parallel()
+	for course, silence := range map[checks.Course]time.Duration{checks.Undecidable: 0, checks.Fence: time.Minute} {
+		t.Run(course.String(), func(t *testing.T) {
+			t.Parallel()
+			a, b := nodetest.Redis(t), nodetest.Redis(t)
+			b.Follow(a)
+			a.Kill()
+			r := reconciling(t, &fakeVIP{here: true}, &notes{silence: silence}, nobody, b, a).Run(deadline(t, 2*time.Second))
+			if f := b.Look(); r.Course != course || !f.Follows(node.Nobody) {
+				t.Errorf("%v (%v): it follows %+v", r.Course, r.Why, f.Upstream)
+			}
+		})
+	}
+}
+
 func restart(s *nodetest.Server) {
 	s.Kill()
 	s.Start()
