@@ -70,7 +70,6 @@ var mutations = []mutation{
 	{"a master for a save does not remember that it is none", "pair", "HooksKilled,RedisKilled,Reboot,Promoted", "hooks/demote.go", "	mine.Provisional, mine.At = true, d.Clock.Now()", "	mine.At = d.Clock.Now()"},
 	{"what a node remembers counts though it has moved on", "pair", "RedisKilled,PowerLoss,Cut,RedisHangs", "hooks/demote.go", "f.Restarted() && f.Offset == 0 && m.Role == node.Replica && !m.Called && m.ReplID == d.master.ReplID && m.Offset <= d.master.Offset", "m.Role == node.Replica"},
 	{"a replica to which the VIP came remembers that it had what its master has", "pair", "Cut,Promoted,Reboot", "hooks/demote.go", "!m.Called && ", ""},
-	{"a master is followed that was one a moment ago", "sentinel", "RedisKilled,Cut", "hooks/demote.go", "	if is.Role == node.Master && is.RunID == d.master.RunID && is.ReplID == d.master.ReplID {", "	if !d.provisional || is.Role == node.Master && is.RunID == d.master.RunID && is.ReplID == d.master.ReplID {"},
 	{"a replica goes on waiting for a master that is gone", "sentinel", "RedisKilled,Promoted,CutOff", "hooks/courses.go", "		return c.letGo(ctx, r)", "		return nil"},
 	{"an empty node does not wait for who was copying its data", "sentinel", "PowerLoss,CutOff", "checks/council.go", "(peer.Role == node.NoRole || peer.Upstream.Syncing)", "peer.Role == node.NoRole"},
 	{"the data of a node that copies another is not saved", "sentinel", "", "hooks/demote.go", "	case f.Upstream.Syncing && f.Follows(d.master.Addr):", "	case f.Upstream.Syncing:"},
