@@ -40,8 +40,9 @@ vulns: ## the known vulnerabilities that our code can reach; GOVULNDB names anot
 sim: ## the rules in a world of virtual time, in 20,000 orders of events and 4,000 that nobody has seen
 	$(GO) run ./examples/sim --runs 20000 --fresh 4000
 
-sim-long: ## the same in a million
+sim-long: ## the same in a million, and in 200,000 with few kinds of faults
 	$(GO) run ./examples/sim --runs 20000 --fresh 980000
+	$(GO) run ./examples/sim --few --fresh 200000
 
 sim-mutations: ## take the guards out of the rules, one by one: the simulator has to miss each
 	$(GO) test -tags mutations -count=1 -timeout 30m -run Mutations -v ./examples/sim

@@ -16,6 +16,7 @@ import (
 type hunt struct {
 	Architectures []world.Architecture
 	Only          []world.Kind // of faults; none: all
+	Few           bool         // each seed has one to three kinds
 	Name          string
 	First, Runs   uint64
 	Brief         bool // the first failure is enough
@@ -51,7 +52,7 @@ func (h hunt) Run(ctx context.Context) error {
 				if n >= h.Runs {
 					break
 				}
-				s := world.Draw(h.Architectures[n%uint64(len(h.Architectures))], h.First+n, h.Only...)
+				s := draw(h.Architectures[n%uint64(len(h.Architectures))], h.First+n, h.Few, h.Only)
 				result := r.Run(s)
 				runs.Add(1)
 				sum.Add(result)
@@ -83,6 +84,13 @@ func (h hunt) Run(ctx context.Context) error {
 		show(failures[0])
 	}
 	return errors.Join(failed, ctx.Err())
+}
+
+func draw(a world.Architecture, seed uint64, few bool, only []world.Kind) world.Schedule {
+	if few {
+		only = world.Few(a, seed)
+	}
+	return world.Draw(a, seed, only...)
 }
 
 // show prints the least that fails, as a person reads it and as regressions.go has it.

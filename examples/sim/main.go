@@ -25,7 +25,7 @@ func main() {
 	app := &cli.App{
 		Name:      "sim",
 		Usage:     "look for an order of events in which the rules are wrong",
-		UsageText: "sim --seed N [--architecture A] [--timeline] [--shrink]\nsim --runs N [--fresh N] [--architecture A]",
+		UsageText: "sim --seed N [--architecture A] [--few] [--timeline] [--shrink]\nsim --runs N [--fresh N] [--few] [--architecture A]",
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "run the one schedule of this `SEED`"},
 			&cli.Uint64Flag{Name: "regression", Usage: "run the `N`th regression"},
@@ -35,6 +35,7 @@ func main() {
 			&cli.Uint64Flag{Name: "fresh", Usage: "and of `N` seeds that nobody has seen"},
 			&cli.BoolFlag{Name: "brief", Usage: "end at the first failure, and do not look into it"},
 			&cli.StringSliceFlag{Name: "only", Usage: "only faults of the `KIND`s, as world.Fault names them"},
+			&cli.BoolFlag{Name: "few", Usage: "only faults of one to three kinds, which ones the seed says"},
 			&cli.StringFlag{Name: "architecture", Usage: "only `A`: pair, witness or sentinel"},
 		},
 		Action: func(c *cli.Context) error {
@@ -50,19 +51,19 @@ func main() {
 				return one(regressions[c.Uint64("regression")-1].Schedule, c.Bool("timeline"), c.Bool("shrink"))
 			}
 			if c.IsSet("seed") {
-				return one(world.Draw(all[0], c.Uint64("seed"), only...), c.Bool("timeline"), c.Bool("shrink"))
+				return one(draw(all[0], c.Uint64("seed"), c.Bool("few"), only), c.Bool("timeline"), c.Bool("shrink"))
 			}
 			if c.Bool("brief") {
 				err := known()
 				if err == nil {
-					err = hunt{Architectures: all, Only: only, First: 1, Runs: c.Uint64("runs"), Name: "fixed", Brief: true}.Run(c.Context)
+					err = hunt{Architectures: all, Only: only, Few: c.Bool("few"), First: 1, Runs: c.Uint64("runs"), Name: "fixed", Brief: true}.Run(c.Context)
 				}
 				return err
 			}
 			return errors.Join(
 				known(),
-				hunt{Architectures: all, Only: only, First: 1, Runs: c.Uint64("runs"), Name: "fixed"}.Run(c.Context),
-				hunt{Architectures: all, Only: only, First: uint64(time.Now().UnixNano()), Runs: c.Uint64("fresh"), Name: "fresh"}.Run(c.Context),
+				hunt{Architectures: all, Only: only, Few: c.Bool("few"), First: 1, Runs: c.Uint64("runs"), Name: "fixed"}.Run(c.Context),
+				hunt{Architectures: all, Only: only, Few: c.Bool("few"), First: uint64(time.Now().UnixNano()), Runs: c.Uint64("fresh"), Name: "fresh"}.Run(c.Context),
 			)
 		},
 	}

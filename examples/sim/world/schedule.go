@@ -51,6 +51,18 @@ func Draw(a Architecture, seed uint64, only ...Kind) Schedule {
 	return s
 }
 
+// Few are one to three kinds of faults for a seed: what only comes of the same few things
+// again and again is rare among faults of any kind.
+func Few(a Architecture, seed uint64) (few []Kind) {
+	r := Setup{Seed: seed}.stream(3)
+	for _, i := range r.Perm(int(kinds)) {
+		if k := Kind(i); k.in(a) {
+			few = append(few, k)
+		}
+	}
+	return few[:1+r.IntN(3)]
+}
+
 // generator draws faults. What goes wrong at once, or just before or after something
 // else has, finds more than what does on its own.
 type generator struct {
