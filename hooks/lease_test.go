@@ -3,8 +3,10 @@ package hooks_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -104,6 +106,61 @@ func TestPromotionNeedsTwoVotes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// counted is this node, and notes when it is made a master.
+type counted struct {
+	hooks.Server
+	promoted *atomic.Bool
+}
+
+func (c counted) Promote(ctx context.Context) error {
+	c.promoted.Store(true)
+	return c.Server.Promote(ctx)
+}
+
+// impatient is the third vote, at a moment when the old master's own hook lets its writers go
+// on: it had the lease until then.
+type impatient struct {
+	hooks.Ballot
+	old *nodetest.Server
+}
+
+func (i impatient) TakeOver(ctx context.Context, from netip.AddrPort) checks.Lease {
+	i.old.Do("CLIENT", "UNPAUSE")
+	return i.Ballot.TakeOver(ctx, from)
+}
+
+// From when the new master is one, the old one acknowledges nothing.
+func TestPromotionHoldsTheOldMaster(t *testing.T) {
+	t.Parallel()
+	a, b, w := nodetest.Redis(t), nodetest.Redis(t), nodetest.Redis(t)
+	b.Follow(a)
+	s := settle(t, at(checks.Here), b, a)
+	s.Ballot = impatient{vote(&s, b, w), a}
+	var unused hooks.Settle
+	granted(t, vote(&unused, a, w))
+	var promoted, over atomic.Bool
+	s.Local = counted{s.Local, &promoted}
+	late := make(chan int)
+	go func() {
+		client := a.Endpoint().Client(nodetest.Bound)
+		defer client.Close()
+		acked := 0
+		for !over.Load() {
+			already := promoted.Load()
+			if client.Incr(context.Background(), "n").Err() == nil && already {
+				acked++
+			}
+		}
+		late <- acked
+	}()
+	reached(t, run(t, s, 8*time.Second))
+	over.Store(true)
+	if n := <-late; n > 0 {
+		t.Errorf("the old master took %d writes after there was a new one", n)
+	}
+	isMaster(t, b)
 }
 
 func live(*nodetest.Server)   {}

@@ -38,6 +38,7 @@ func (p *promotion) steps() []step {
 		{name: "pause the old master", run: p.pause},
 		{name: "drain", run: p.drain},
 		{name: "take the lease", run: p.elect},
+		{name: "hold the old master", run: p.hold},
 		{name: "send followers away", run: p.sendAway},
 		{name: "REPLICAOF NO ONE", run: p.promote},
 		{name: "verify master", run: p.verify},
@@ -170,6 +171,18 @@ func (p *promotion) elect(ctx context.Context, r *Record) error {
 		return notYet("has the lease, and waits until the other node no longer counts on this one")
 	}
 	return notYet("has one vote of three: %w", refusal(lease))
+}
+
+// hold has the writers of the old master wait once more. Until it had lost the lease, its own
+// hook or guard might let them go on.
+func (p *promotion) hold(ctx context.Context, r *Record) error {
+	if p.old == nil || p.Ballot == nil {
+		return errNothing
+	}
+	if err := p.old.Pause(ctx, handoverPause); err != nil {
+		return fmt.Errorf("%w: the old master %s did not pause again: %w", errAgain, p.old.Addr(), err)
+	}
+	return p.drain(ctx, r)
 }
 
 // refusal says why a lease was not granted.
