@@ -220,6 +220,20 @@ func TestPairIsolation(t *testing.T) {
 	}
 }
 
+// A replica that acknowledges is reached, also where it is too slow to answer a question, and
+// the gateway is dead: a hook asks whatever a check need not.
+func TestPairIsolationOfOneThatIsHeard(t *testing.T) {
+	s := situation{states: [2]state{master, silent}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Minute, time.Minute}, vip: onA}
+	for lag, want := range map[time.Duration]checks.Reason{checks.Unacknowledged: checks.Serving, checks.Unacknowledged + time.Second: checks.Isolated} {
+		f := s.facts(0)
+		f.Gateway = checks.GatewaySilent
+		f.Downstream = []node.Downstream{{Addr: addrs[1], State: "online", Offset: f.Offset, Lag: lag}}
+		if v := checks.Judge(f, policy); v.Reason != want {
+			t.Errorf("acknowledged %v ago: %+v", lag, v)
+		}
+	}
+}
+
 // What it missed may still come back, for boot-wait after the master was seen.
 func TestPairStale(t *testing.T) {
 	s := situation{states: [2]state{lost, silent}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}}

@@ -127,10 +127,11 @@ func conflict(f Facts, p Policy) Reason {
 }
 
 // isolation: a node that reaches nobody cannot know whether the other one serves.
-// With the VIP, it must not go on; without, it must not begin.
+// With the VIP, it must not go on; without, it must not begin. A replica that
+// acknowledges is reached, however long it takes to say more; see Conclusive.
 func isolation(f Facts, _ Policy) Reason {
 	switch {
-	case !f.Asked || slices.ContainsFunc(f.Peers, Node.Reached):
+	case !f.Asked || slices.ContainsFunc(f.Peers, Node.Reached), f.VIP == Here && !f.Contested && f.acknowledged(Unacknowledged):
 		return Undecided
 	case f.Gateway == GatewaySilent, f.Lease.Asked && !f.Lease.Majority():
 		return Isolated
