@@ -61,6 +61,8 @@ var mutations = []mutation{
 	{"the guard of the lease does not stop the writers", "witness", "Cut,CutOff,KeepalivedFrozen", "hooks/guard.go", "	case g.Left() <= ahead && !g.Fenced.IsSet():", "	case false:"},
 	{"the guard does not end its fence", "witness", "Cut", "hooks/guard.go", "g.Local.Unpause(ctx) != nil || ", ""},
 	{"a promotion does not ask the verdict", "pair", "", "hooks/promote.go", "	if !verdict.Reason.MayPromote() && !p.Force {", "	if false {"},
+	{"the old master is not held when it has lost the lease", "witness", "Lossy", "hooks/promote.go", "		{name: \"hold the old master\", run: p.hold},\n", ""},
+	{"who is heard by its replica is isolated", "pair", "PowerLoss,Maintenance,Slow", "checks/rules.go", ", f.VIP == Here && !f.Contested && f.acknowledged(Unacknowledged):", ":"},
 	{"a promotion does not drain", "pair", "Lossy,Cut,Maintenance", "hooks/promote.go", "		{name: \"drain\", run: p.drain},\n", ""},
 	{"a drain that stands still opens no new connection", "pair", "Lossy,Cut,Maintenance", "hooks/drain.go", "still > standstill && continues && !anew {", "still > standstill && continues && !anew && false {"},
 	{"what came after a save is not saved", "pair", "", "hooks/demote.go", "if file, err = s.Save(ctx, loss); err == nil && file.Kind", "if false && file.Kind"},

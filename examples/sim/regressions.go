@@ -246,4 +246,20 @@ var regressions = []regression{
 			{Kind: world.Reboot, At: 15226 * ms, For: 1 * ms, On: 1, Much: 0.25},
 		}},
 	},
+	{
+		"an old master that waited for its successor had its own hook let it go on, as long as it had the lease: two masters",
+		world.Schedule{Setup: world.Setup{Architecture: world.Witness, Seed: 1795287860975425761, Persistence: world.NoPersistence, Backlog: 256 << 20, CopyTime: 4000 * ms, Keys: 1000, Witnesses: 1}, Faults: []world.Fault{
+			{Kind: world.HostFrozen, At: 1229 * ms, For: 2372 * ms, On: 4, Much: 0.82},
+			{Kind: world.Lossy, At: 22117 * ms, For: 15000 * ms, On: 0, To: 1, Much: 0.89},
+		}},
+	},
+	{
+		"a replica acknowledged and was too slow to answer, the gateway was dead: the VIP was left to a master whose writers waited",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795287860976210557, Persistence: world.AppendOnly, Backlog: 16384, CopyTime: 300 * ms, Keys: 1000, Gateway: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.PowerLoss, At: 1000 * ms, For: 24000 * ms, On: 4, Much: 0.62},
+			{Kind: world.PowerLoss, At: 2000 * ms, For: 1 * ms, On: 1, Much: 0.63},
+			{Kind: world.Maintenance, At: 5000 * ms, For: 1000 * ms, On: 0, Much: 0.42},
+			{Kind: world.Slow, At: 8924 * ms, For: 10000 * ms, On: 0, To: 1, Much: 0.63},
+		}},
+	},
 }

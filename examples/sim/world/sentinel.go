@@ -279,7 +279,11 @@ func (s *sentinel) order(i, master int, why string) bool {
 		}
 		w.note(s.host.name, "Sentinel: %s: %s follows %s", why, r.host.name, to.host.name)
 		r.follow(to.addr)
-		r.ordered, r.surprised = true, w.now-max(r.host.lookedAfter(), r.host.puzzled, r.woken, r.fit, w.troubledAt, to.elected) < orderedBound
+		named := w.now // not by the majority: nobody else can know yet
+		if w.named == master {
+			named = w.namedAt
+		}
+		r.ordered, r.surprised = true, w.now-max(r.host.lookedAfter(), r.host.puzzled, r.woken, r.fit, w.troubledAt, named) < orderedBound
 	}
 	r.rewrite()
 	r.disconnect()

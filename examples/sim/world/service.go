@@ -99,6 +99,9 @@ func (w *world) able(h *host, last *entry) bool {
 	if missing := h.disk.memory.Missing; !missing.Last.IsZero() && w.now-missing.Last.Sub(epoch) < bootWait {
 		return false // it knows that it lacked something, and not what has become of that
 	}
+	if better := h.disk.memory.Better; !better.Last.IsZero() && w.now-better.Since.Sub(epoch) < bootWait {
+		return false // it waits for one that has more
+	}
 	u := r.upstream // one that has restarted cannot know that it has
 	return u == nil || u.link != nil && u.link.state == online || u.downSince != 0
 }

@@ -55,6 +55,11 @@ func (w *world) reachability() {
 			}
 		}
 	}
+	if w.setup.Architecture == Sentinel {
+		if named, found := w.majority(); !found || named != w.named {
+			w.named, w.namedAt = named, w.now
+		}
+	}
 	for _, h := range w.nodes {
 		if h.run.guard.atWork == nil || !h.awake() || h.run.failing {
 			h.unguarded = w.now

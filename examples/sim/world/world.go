@@ -75,6 +75,8 @@ type world struct {
 	witnesses  []*witness
 	names      int
 	troubledAt time.Duration // when two nodes last could not talk to each other as they should
+	named      int           // whom most of the Sentinels name
+	namedAt    time.Duration // and since when
 	crooked    time.Duration // when a way between two nodes was last not what it should be
 	writes     int
 	benign     bool // nothing goes wrong that the nodes have to do with
