@@ -76,6 +76,7 @@ type Memory struct {
 	Offset      int64     `json:"offset,omitempty"` // bytes
 	Keys        int64     `json:"keys,omitempty"`
 	Online      bool      `json:"online,omitempty"`      // as a master: a replica was online, and may have been promoted since
+	Master      string    `json:"master,omitempty"`      // run_id of the one that a hook last made it follow: what that lacks is saved
 	Called      bool      `json:"called,omitempty"`      // as a replica: the VIP came, so it may have become a master since
 	Missing     Sighting  `json:"missing,omitzero"`      // of a master whose writes this node misses, as far as it knows: since when
 	Missed      time.Time `json:"missed,omitzero"`       // since when the VIP has been here without the role
@@ -151,6 +152,15 @@ func (f Facts) Conclusive() bool {
 		// replicas of its own is half of a ring, or of a chain.
 		return f.Linked() && (f.Lease.Witnesses == 0 || f.hears()) && f.VIP == Absent && len(f.Downstream) == 0 && len(f.Group) == 1 && f.Follows(f.Group[0])
 	}
+}
+
+// Unprepared says whether this node waits for m, or copies it, and no program of ours has seen
+// to what it has that m lacks: neither was it told to follow that process, nor has it heard
+// that history. (A master without a backlog takes another ID for its first replica,
+// replication.c, syncCommand.)
+func (f Facts) Unprepared(m Node) bool {
+	return f.Follows(m.Addr) && !f.Linked() && f.Keys > 0 &&
+		(f.Memory.Role != node.Replica || f.Memory.ReplID != m.ReplID && f.Memory.Master != m.RunID)
 }
 
 // Abandoned says whether this replica has long waited for a master that is none any

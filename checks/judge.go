@@ -109,8 +109,8 @@ func (f Facts) drifts(v Verdict, p Policy) bool {
 	case v.Goal == BeReplica && f.Role == node.Master:
 		return !v.Fit // and a fence has to be renewed for as long as that lasts
 	case v.Goal == BeReplica:
-		_, found := f.Leader(p)
-		return found && !f.followsMaster(p) || f.Abandoned()
+		m, found := f.Leader(p)
+		return found && (!f.Follows(m.Addr) || f.Unprepared(m)) || f.Abandoned()
 	default:
 		return false
 	}

@@ -79,7 +79,7 @@ func Remember(f Facts, p Policy) (Memory, bool) {
 	}
 	switch {
 	case m.Role != node.Replica:
-		m.Called = false
+		m.Called, m.Master = false, ""
 	case f.VIP == Here:
 		m.Called = true
 	case f.Linked():

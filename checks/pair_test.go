@@ -169,7 +169,7 @@ func TestPair(t *testing.T) {
 		},
 		"the link broke and the master lives": {
 			situation{states: both(lost, master), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}, vip: onB},
-			checks.LinkLost, false,
+			checks.LinkLost, true, // it remembers nothing: a hook sees to what it has
 		},
 		"the link broke and the master is dead": {
 			situation{states: both(lost, silent), keys: [2]int64{10, 10}, uptime: [2]time.Duration{old, old}},
@@ -443,6 +443,36 @@ func TestPairWithoutBacklog(t *testing.T) {
 	}
 }
 
+// Redis links itself to a master that has come back with less, and copies that. Where no
+// program has seen to what is here, a hook does: once, for each history.
+func TestPairUnprepared(t *testing.T) {
+	told, other := checks.Memory{Role: node.Replica, ReplID: "id1"}, checks.Memory{Role: node.Replica, ReplID: "before"}
+	for name, test := range map[string]struct {
+		state  state
+		keys   int64
+		memory checks.Memory
+		drift  bool
+	}{
+		"waits":                  {lost, 10, other, true},
+		"copies":                 {syncing, 10, other, true},
+		"was a master":           {lost, 10, checks.Memory{Role: node.Master, ReplID: "id1"}, true},
+		"has been seen to":       {lost, 10, told, false},
+		"of the same process":    {lost, 10, checks.Memory{Role: node.Replica, ReplID: "before", Master: "run1"}, false},
+		"copies, by our command": {syncing, 10, told, false},
+		"hears it":               {linked, 10, other, false},
+		"has nothing":            {lost, 0, other, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := situation{states: [2]state{test.state, master}, keys: [2]int64{test.keys, 10}, uptime: [2]time.Duration{time.Hour, time.Hour}, vip: onB}
+			f := s.facts(0)
+			f.Memory = test.memory
+			if v := checks.Judge(f, policy); v.Drift != test.drift {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
 // A replica that has long heard nobody must not be there when Redis links itself again:
 // what comes back may have less.
 func TestPairAbandoned(t *testing.T) {
@@ -463,6 +493,7 @@ func TestPairAbandoned(t *testing.T) {
 			s := situation{states: [2]state{test.self, test.peer}, keys: [2]int64{10, 10}, uptime: [2]time.Duration{time.Second, time.Hour}}
 			f := s.facts(0)
 			f.Upstream.DownSince = test.since
+			f.Memory = checks.Memory{Role: node.Replica, ReplID: "id1"}
 			if test.here {
 				f.VIP = checks.Here
 			}

@@ -135,12 +135,12 @@ func (c Reconcile) yield(ctx context.Context, r *Record, to checks.Resolution) e
 	case f.Linked():
 		return nil
 	}
-	named := slices.ContainsFunc(f.Peers, func(n checks.Node) bool { return n.Addr == to.Master && n.IsMaster() })
+	i := slices.IndexFunc(f.Peers, func(n checks.Node) bool { return n.Addr == to.Master && n.IsMaster() })
 	switch {
-	case f.Role == node.Replica && !named: // it takes no writes: there is time
+	case f.Role == node.Replica && i < 0: // it takes no writes: there is time
 		r.Why = fmt.Errorf("%s, which the Sentinels name, is not there as a master yet", to.Master)
 		return c.letGo(ctx, r)
-	case f.Follows(to.Master):
+	case f.Follows(to.Master) && !f.Unprepared(f.Peers[i]):
 		return nil
 	}
 	return c.follow(ctx, r, to.Master)

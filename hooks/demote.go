@@ -32,7 +32,6 @@ func (d *demotion) steps() []step {
 	return []step{
 		{name: "pause writes", run: d.fence},
 		{name: "release the lease", run: d.release},
-		{name: "let go", run: d.letGo},
 		{name: "find master", run: d.find},
 		{name: "preserve", run: d.preserve, slow: true},
 		{name: "ask the master again", run: d.confirm},
@@ -75,25 +74,13 @@ func (d *demotion) release(ctx context.Context, r *Record) error {
 	return nil
 }
 
-// letGo has a replica wait for nobody in place of a master that is none any more. Only
-// our programs link a node again, after what it has is preserved.
-func (d *demotion) letGo(ctx context.Context, r *Record) error {
-	if r.Facts.Role != node.Replica || d.named.IsValid() {
-		return errNothing
-	}
-	if err := d.survey(ctx, r); err != nil {
-		return err
-	}
-	if !r.Facts.Abandoned() {
-		return errNothing
-	}
-	return changed(d.Local.Follow(ctx, node.Nobody))
-}
-
 // find picks the master among the others: one that says itself that it is one, is
 // not this very server under another address, and ranks above this node. Following
 // oneself, one's own VIP, or one's own replica makes a ring in which every link is
 // up and every write is refused; following a lower one discards the better data.
+//
+// Where there is none, a replica waits for nobody in place of a master that is none any more:
+// only our programs link a node again, after what it has is preserved.
 func (d *demotion) find(ctx context.Context, r *Record) (err error) {
 	if err := d.survey(ctx, r); err != nil {
 		return err
@@ -102,6 +89,9 @@ func (d *demotion) find(ctx context.Context, r *Record) (err error) {
 	if d.master, found = d.leader(r.Facts); !found {
 		if r.Facts.Role == node.Replica && r.Facts.Upstream.Up && d.Fenced.IsSet() {
 			d.resumeWriters(ctx) // somebody has made it one since it was fenced: the pause would stop its replication
+		}
+		if !d.named.IsValid() && r.Facts.Abandoned() {
+			d.Local.Follow(ctx, node.Nobody) // or the next look does
 		}
 		return notYet("no other node is a master that ranks above this one%s", seen(r.Facts.Peers))
 	}
@@ -134,8 +124,8 @@ func seen(peers []checks.Node) (text string) {
 func (d *demotion) preserve(ctx context.Context, r *Record) error {
 	f := r.Facts
 	switch {
-	case f.Upstream.Syncing && f.Follows(d.master.Addr):
-		return errNothing // what it has was saved before that began, or Redis has been faster
+	case f.Upstream.Syncing && f.Follows(d.master.Addr) && !f.Unprepared(d.master):
+		return errNothing // what it has was saved before that began
 	case preserve.Diverge(d.remembered(f), d.master.Facts).Safe():
 		return errNothing
 	}
@@ -218,7 +208,7 @@ func (d *demotion) verify(ctx context.Context, r *Record) error {
 		return fmt.Errorf("%s said OK to REPLICAOF %s and is now: %s: something else changed it (Sentinel? another hook?)",
 			d.Local.Addr(), d.master.Addr, Describe(r.Facts.Node.Facts))
 	}
-	d.remember(r, checks.Memory{Role: node.Replica, ReplID: d.master.ReplID, Offset: r.Facts.Offset, Keys: r.Facts.Keys, At: d.Clock.Now()})
+	d.remember(r, checks.Memory{Role: node.Replica, ReplID: d.master.ReplID, Master: d.master.RunID, Offset: r.Facts.Offset, Keys: r.Facts.Keys, At: d.Clock.Now()})
 	return nil
 }
 

@@ -217,13 +217,31 @@ func TestDemotionLetsTheRightCopyGoOn(t *testing.T) {
 	b.Do("SET", "k", "v")
 	b.Do("REPLICAOF", "127.0.0.1", a.Addr.Port())
 	copying(t, b)
-	r := run(t, settle(t, at(checks.Absent), b, a), 10*time.Second)
+	s := settle(t, at(checks.Absent), b, a)
+	s.Remember(checks.Memory{Role: node.Replica, Master: a.Look().RunID, At: time.Now()})
+	r := run(t, s, 10*time.Second)
 	if r.Outcome != hooks.Done || len(r.Preserved) != 0 {
 		t.Fatalf("%v %v: preserved %v", r.Outcome, r.Err, r.Preserved)
 	}
 	if f := b.Look(); !f.Upstream.Syncing || !f.Follows(a.Addr) {
 		t.Errorf("the copy has ended: %s", hooks.Describe(f))
 	}
+}
+
+// One that Redis began, or somebody, before a program of ours has seen to what is here, is ended.
+func TestDemotionEndsACopyThatNothingWasSavedFor(t *testing.T) {
+	nodetest.From7(t, "who begins a copy forgets the history")
+	a := nodetest.Redis(t, "enable-debug-command yes", "rdb-key-save-delay 100", "repl-diskless-sync-delay 0")
+	a.Do("DEBUG", "POPULATE", 100000)
+	b := nodetest.Redis(t)
+	b.Do("SET", "k", "v")
+	b.Do("REPLICAOF", "127.0.0.1", a.Addr.Port())
+	copying(t, b)
+	r := run(t, settle(t, at(checks.Absent), b, a), 10*time.Second)
+	if r.Outcome != hooks.Done || len(r.Preserved) != 1 {
+		t.Errorf("%v %v: preserved %v", r.Outcome, r.Err, r.Preserved)
+	}
+	isReplicaOf(t, b, a)
 }
 
 func copying(t *testing.T, s *nodetest.Server) {

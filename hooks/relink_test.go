@@ -180,7 +180,7 @@ func TestMasterIsAskedBeforeItIsFollowed(t *testing.T) {
 	found, look := 0, s.Survey
 	s.Survey = func(ctx context.Context) checks.Facts {
 		f := look(ctx)
-		if found++; found == 2 { // the first is to see whether it is to let go of somebody
+		if found++; found == 1 {
 			b.Kill()
 			b.Start()
 		}

@@ -283,7 +283,7 @@ func (s *sentinel) order(i, master int, why string) bool {
 		if w.named == master {
 			named = w.namedAt
 		}
-		r.ordered, r.surprised = true, w.now-max(r.host.lookedAfter(), r.host.puzzled, r.woken, r.fit, w.troubledAt, named) < orderedBound
+		r.ordered, r.surprised = true, w.now-max(r.host.lookedAfter(), r.host.puzzled, r.woken, r.fit, w.troubledAt, named, to.elected) < orderedBound
 	}
 	r.rewrite()
 	r.disconnect()
