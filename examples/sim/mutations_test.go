@@ -74,7 +74,7 @@ var mutations = []mutation{
 	{"a replica to which the VIP came remembers that it had what its master has", "pair", "Cut,Promoted,Reboot", "hooks/demote.go", "!m.Called && ", ""},
 	{"a replica goes on waiting for a master that is gone", "sentinel", "RedisKilled,Promoted,CutOff", "hooks/courses.go", "		return c.letGo(ctx, r)", "		return nil"},
 	{"an empty node does not wait for who was copying its data", "sentinel", "PowerLoss,CutOff", "checks/council.go", "(peer.Role == node.NoRole || peer.Upstream.Syncing)", "peer.Role == node.NoRole"},
-	{"a replica that Redis links to a master with less is not saved", "pair", "RedisKilled,Cut", "checks/facts.go", "	return f.Follows(m.Addr) && !f.Linked() && f.Keys > 0 &&", "	return false && !f.Linked() && f.Keys > 0 &&"},
+	{"a replica that Redis links to a master with less is not saved", "pair", "RedisKilled,Cut,CutOff", "checks/facts.go", "	return f.Follows(m.Addr) && !f.Linked() && f.Keys > 0 &&", "	return false && !f.Linked() && f.Keys > 0 &&"},
 	{"the data of a node that copies another is not saved", "sentinel", "", "hooks/demote.go", "	case f.Upstream.Syncing && f.Follows(d.master.Addr) && !f.Unprepared(d.master):", "	case f.Upstream.Syncing:"},
 	{"nobody sees that a killed hook has stopped the writers", "pair", "Maintenance,HooksKilled,RingMade", "hooks/inspect.go", "verdict.Drift || fenced && settled(facts, verdict)", "verdict.Drift"},
 	{"redis-check starts no hook", "pair", "HooksKilled,Promoted,Unlinked", "hooks/inspect.go", "	if verdict.Drift || fenced && settled(facts, verdict) {", "	if false {"},
