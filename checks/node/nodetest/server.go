@@ -130,15 +130,16 @@ func (s *Server) StartSilent() {
 	if s.cmd, err = Given().Command(context.Background(), s.program, arguments...); err != nil {
 		s.t.Fatal(err)
 	}
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// Kill ends the server with SIGKILL.
+// Kill ends the server with SIGKILL, and a child that saves: it would go on to write into a
+// folder that is about to be removed.
 func (s *Server) Kill() {
-	s.cmd.Process.Kill()
+	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 	s.cmd.Wait()
 }
 
