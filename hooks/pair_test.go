@@ -211,12 +211,7 @@ func TestDemotionEndsTheCopyOfAnother(t *testing.T) {
 
 // A copy of the master itself goes on: what the node had was saved before.
 func TestDemotionLetsTheRightCopyGoOn(t *testing.T) {
-	a := nodetest.Redis(t, "enable-debug-command yes", "rdb-key-save-delay 100", "repl-diskless-sync-delay 0")
-	a.Do("DEBUG", "POPULATE", 100000)
-	b := nodetest.Redis(t)
-	b.Do("SET", "k", "v")
-	b.Do("REPLICAOF", "127.0.0.1", a.Addr.Port())
-	copying(t, b)
+	a, b := slowCopy(t)
 	s := settle(t, at(checks.Absent), b, a)
 	s.Remember(checks.Memory{Role: node.Replica, Master: a.Look().RunID, At: time.Now()})
 	r := run(t, s, 10*time.Second)
@@ -231,17 +226,22 @@ func TestDemotionLetsTheRightCopyGoOn(t *testing.T) {
 // One that Redis began, or somebody, before a program of ours has seen to what is here, is ended.
 func TestDemotionEndsACopyThatNothingWasSavedFor(t *testing.T) {
 	nodetest.From7(t, "who begins a copy forgets the history")
-	a := nodetest.Redis(t, "enable-debug-command yes", "rdb-key-save-delay 100", "repl-diskless-sync-delay 0")
-	a.Do("DEBUG", "POPULATE", 100000)
-	b := nodetest.Redis(t)
-	b.Do("SET", "k", "v")
-	b.Do("REPLICAOF", "127.0.0.1", a.Addr.Port())
-	copying(t, b)
+	a, b := slowCopy(t)
 	r := run(t, settle(t, at(checks.Absent), b, a), 10*time.Second)
 	if r.Outcome != hooks.Done || len(r.Preserved) != 1 {
 		t.Errorf("%v %v: preserved %v", r.Outcome, r.Err, r.Preserved)
 	}
 	isReplicaOf(t, b, a)
+}
+
+// slowCopy is a master, and a replica with a key of its own that copies it for seconds.
+func slowCopy(t *testing.T) (a, b *nodetest.Server) {
+	a, b = nodetest.Redis(t, "enable-debug-command yes", "rdb-key-save-delay 100", "repl-diskless-sync-delay 0"), nodetest.Redis(t)
+	a.Do("DEBUG", "POPULATE", 100000)
+	b.Do("SET", "k", "v")
+	b.Do("REPLICAOF", "127.0.0.1", a.Addr.Port())
+	copying(t, b)
+	return a, b
 }
 
 func copying(t *testing.T, s *nodetest.Server) {
