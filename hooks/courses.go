@@ -52,6 +52,11 @@ func (s Settle) act(ctx context.Context, r *Record, name string, run func(contex
 	return err
 }
 
+// waitForNobody lets go of a master, and says so in the record.
+func (s Settle) waitForNobody(ctx context.Context, r *Record) error {
+	return s.act(ctx, r, "REPLICAOF nobody", func(ctx context.Context) error { return s.Local.Follow(ctx, node.Nobody) })
+}
+
 // serve makes sure that Redis is the master that the Sentinels say it is.
 func (c Reconcile) serve(ctx context.Context, r *Record, to checks.Resolution) error {
 	if to.Course == checks.Succeed {
@@ -157,7 +162,7 @@ func (c Reconcile) letGo(ctx context.Context, r *Record) error {
 	if !gone || f.Linked() || f.Class == node.Loading {
 		return nil
 	}
-	return c.act(ctx, r, "REPLICAOF nobody", func(ctx context.Context) error { return c.Local.Follow(ctx, node.Nobody) })
+	return c.waitForNobody(ctx, r)
 }
 
 // fence stops a host that has been without a majority for too long: another one may

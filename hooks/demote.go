@@ -91,7 +91,7 @@ func (d *demotion) find(ctx context.Context, r *Record) (err error) {
 			d.resumeWriters(ctx) // somebody has made it one since it was fenced: the pause would stop its replication
 		}
 		if !d.named.IsValid() && r.Facts.Abandoned() {
-			d.Local.Follow(ctx, node.Nobody) // or the next look does
+			d.waitForNobody(ctx, r) // where it fails, the next try does it
 		}
 		return notYet("no other node is a master that ranks above this one%s", seen(r.Facts.Peers))
 	}

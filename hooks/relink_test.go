@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,7 +38,10 @@ func TestLetGo(t *testing.T) {
 			}
 			return f
 		}
-		run(t, s, time.Second) // there is nobody to follow
+		r := run(t, s, time.Second) // there is nobody to follow
+		if said := slices.ContainsFunc(r.Actions, func(a hooks.Action) bool { return a.Name == "REPLICAOF nobody" }); said != test.gone {
+			t.Errorf("%v after the link was lost, the record says %v", test.since, r.Actions)
+		}
 		if f := b.Look(); f.Follows(node.Nobody) != test.gone || f.Follows(a.Addr) == test.gone {
 			t.Errorf("%v after the link was lost it follows %+v", test.since, f.Upstream)
 		}

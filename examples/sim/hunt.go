@@ -86,6 +86,7 @@ func (h hunt) Run(ctx context.Context) error {
 	return errors.Join(failed, ctx.Err())
 }
 
+// draw makes the schedule of a seed, with the kinds of faults that the flags ask for.
 func draw(a world.Architecture, seed uint64, few bool, only []world.Kind) world.Schedule {
 	if few {
 		only = world.Few(a, seed)
