@@ -102,7 +102,7 @@ func unpinned(ctx context.Context, trio *booted.Trio) error {
 		if err != nil {
 			return err
 		}
-		if strings.Contains(string(conf), "\nreplicaof 192.168.") {
+		if site.Pinned(conf) {
 			return fmt.Errorf("%s would boot as a replica of another node", n.Name)
 		}
 	}

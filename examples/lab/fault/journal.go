@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"redis-vip/examples/lab/netlab"
 )
@@ -16,4 +17,10 @@ func PrintJournal(out io.Writer, entries []netlab.Entry) {
 			fmt.Fprintln(out, "   ", e.Fields)
 		}
 	}
+}
+
+// Since cuts off what hosts logged before the fault, if there was one: they come up as in
+// every other run.
+func Since(entries []netlab.Entry) []netlab.Entry {
+	return entries[max(slices.IndexFunc(entries, func(e netlab.Entry) bool { return e.Message == begins }), 0):]
 }

@@ -36,9 +36,11 @@ func (s *Stage) close() {
 	}
 }
 
+const begins = "the fault begins"
+
 // begin notes that from here on everything is the fault's.
 func (s *Stage) begin() {
-	s.Note("the fault begins")
+	s.Note(begins)
 	s.began = time.Now()
 }
 
@@ -87,6 +89,13 @@ func (s *Stage) recovered(ctx context.Context) (whole time.Time, err error) {
 	}
 	whole = time.Now()
 	s.Note("the pair is whole")
+	if s.Hooks == Ours && s.Active.Sentinel != nil {
+		// Our programs take back what Sentinel has written, and the link is down for some
+		// milliseconds then: from there on it stays up.
+		if err := netlab.Until(ctx, s.unpinned); err != nil {
+			return whole, err
+		}
+	}
 	if err := s.Book.WaitAcknowledged(ctx, after); err != nil {
 		return whole, fmt.Errorf("whole, but: %w", err)
 	}
@@ -94,6 +103,18 @@ func (s *Stage) recovered(ctx context.Context) (whole time.Time, err error) {
 		return whole, fmt.Errorf("whole, and then not any more: %w", err)
 	}
 	return whole, nil
+}
+
+// unpinned is nil if no node would boot as a replica of another.
+func (s *Stage) unpinned(context.Context) error {
+	for _, n := range s.Nodes {
+		if conf, err := n.ReadFile(site.RedisConf); err != nil {
+			return err
+		} else if site.Pinned(conf) {
+			return fmt.Errorf("%s would boot as a replica of another node", n.Name)
+		}
+	}
+	return nil
 }
 
 // within gives a wait a limit, and tells whether it was kept. It is for what shell

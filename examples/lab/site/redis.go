@@ -83,6 +83,12 @@ func Password(conf []byte) string {
 	return ""
 }
 
+var pinned = regexp.MustCompile(`(?m)^replicaof 192\.168\.`)
+
+// Pinned says whether a configuration of Redis, as Sentinel has rewritten it, makes the
+// next start a replica of another node at once.
+func Pinned(conf []byte) bool { return pinned.Match(conf) }
+
 // Role is what ROLE says first: master, slave or sentinel.
 func (r *Redis) Role(ctx context.Context) (string, error) {
 	reply, err := r.Do(ctx, "ROLE").Slice()
