@@ -69,6 +69,7 @@ func newHosts(t *testing.T, count int) *hosts {
 				fmt.Fprintln(&timeline, e)
 			}
 			t.Log(timeline.String())
+			p.logs()
 		}
 		for _, server := range p.redis {
 			server.Close()
@@ -78,6 +79,16 @@ func newHosts(t *testing.T, count int) *hosts {
 		}
 	})
 	return p
+}
+
+// logs prints the end of what Redis and Sentinel have logged: Debian has them write files.
+func (p *hosts) logs() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, h := range p.Booted {
+		status, err := h.Run(ctx, netlab.Command{Args: []string{"sh", "-c", "tail -n 100 /var/log/redis/*.log"}})
+		p.t.Logf("%s: %v\n%s%s", h.Name, err, status.Stdout, status.Stderr)
+	}
 }
 
 func (p *hosts) check(err error) {
