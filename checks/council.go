@@ -26,10 +26,11 @@ type Answer struct {
 	ID       string         // its own; empty where it does not say (before 6.2)
 	Master   netip.AddrPort // invalid if Err
 	Others   []Other
-	Epoch    int  // config-epoch: of two answers, the higher one is the newer
-	Failover bool // it is in the middle of one
-	Down     bool // it takes its master for down
-	Replicas int  // how many it knows, dead or alive
+	Epoch    int           // config-epoch: of two answers, the higher one is the newer
+	Failover bool          // it is in the middle of one
+	Down     bool          // it takes its master for down
+	Named    time.Duration // for how long it has named Master; 0 where it does not say
+	Replicas int           // how many it knows, dead or alive
 	Err      error
 }
 

@@ -54,6 +54,9 @@ func (s RedisSentinel) Ask(ctx context.Context, group string) checks.Answer {
 		Failover: strings.Contains(state.Val()["flags"], "failover_in_progress"),
 		Down:     strings.Contains(state.Val()["flags"], "s_down"),
 	}
+	if _, said := state.Val()["role-reported-time"]; said { // of a master: since it was named (sentinel.c:1559)
+		a.Named = max(time.Duration(number("role-reported-time"))*time.Millisecond, time.Millisecond)
+	}
 	pair, err := master.Result()
 	switch {
 	case errors.Is(err, redis.Nil):

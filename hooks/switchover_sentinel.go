@@ -30,6 +30,34 @@ type SentinelSwitchover struct {
 // Sentinel takes a second from its command to its scripts.
 const switchPause = 8 * time.Second
 
+// calm is how long after a failover a Sentinel may still take the old master for one: each
+// asks the replicas every 10 s (sentinel_info_period), and did so for the first time right
+// after it had switched. Where the old master is promoted again before, such a Sentinel
+// takes it for a replica that has been a master for more than 8 s, and undoes the promotion
+// (+convert-to-slave, sentinel.c:2713).
+const calm = 12 * time.Second
+
+// Calm waits until no Sentinel has switched so lately. It has a bound of its own, and
+// nothing has been changed yet.
+func (s SentinelSwitchover) Calm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*calm)
+	defer cancel()
+	said := false
+	return s.until(ctx, "the Sentinels to look at the old master", func() bool {
+		var left time.Duration
+		for _, a := range s.Convene(ctx) {
+			if a.Epoch > 0 && a.Named > 0 { // before the first failover there is no old master
+				left = max(left, calm-a.Named)
+			}
+		}
+		if left > 0 && !said {
+			s.Say("the last failover was %.1f s ago: it takes %.1f s until the Sentinels have looked at the old master", (calm - left).Seconds(), left.Seconds())
+			said = true
+		}
+		return left <= 0
+	})
+}
+
 // Plan checks that a switchover can succeed, and returns the master and the replicas
 // of which one will take over.
 func (s SentinelSwitchover) Plan(ctx context.Context) (master checks.Node, replicas []checks.Node, err error) {

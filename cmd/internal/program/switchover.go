@@ -37,8 +37,6 @@ func switchoverCommand() *cli.Command {
 			}
 			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
-			ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
-			defer cancel()
 			if len(seat.Sentinels) > 0 {
 				return switchSentinel(ctx, c, seat)
 			}
@@ -68,6 +66,8 @@ func progress(c *cli.Context) func(format string, args ...any) {
 }
 
 func switchPair(ctx context.Context, c *cli.Context, seat seat) error {
+	ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
+	defer cancel()
 	move := hooks.Switchover{Survey: seat.survey().Full, Where: seat.where, Flag: seat.flag(), Retry: retry, Say: progress(c)}
 	if !c.Bool("dry-run") {
 		return move.Run(ctx)
@@ -94,6 +94,13 @@ func switchSentinel(ctx context.Context, c *cli.Context, seat seat) error {
 		Retry: retry,
 		Say:   progress(c),
 	}
+	if !c.Bool("dry-run") {
+		if err := move.Calm(ctx); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, handoverDeadline)
+	defer cancel()
 	if !c.Bool("dry-run") {
 		return move.Run(ctx)
 	}
