@@ -18,7 +18,7 @@ func TestCaptureSeesARP(t *testing.T) {
 	}
 	before := time.Now()
 	echo(t, b, "10.0.0.2:7")
-	if !answers(t, a, "10.0.0.2:7") {
+	if !reaches(t, a, "10.0.0.2:7") {
 		t.Fatal("b does not answer a")
 	}
 	// c sees the question, which goes to all, and not the answer.
@@ -44,7 +44,7 @@ func TestCaptureSeesNeighbourAdvertisement(t *testing.T) {
 		t.Fatal(err)
 	}
 	echo(t, b, "[fd00::2]:7")
-	if !answers(t, a, "[fd00::2]:7") {
+	if !reaches(t, a, "[fd00::2]:7") {
 		t.Fatal("b does not answer a")
 	}
 	f, err := frames.Wait(ctx, func(f netlab.Frame) bool { return f.Kind == netlab.NeighbourAdvertisement })
