@@ -169,6 +169,9 @@ func (w *world) outdated(r *redis) {
 		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid && !r.predates(o) || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
 			continue
 		}
+		if !w.network.well(r.host, h) { // since less than watchEvery: troubledAt does not know yet
+			continue
+		}
 		if e := w.lacks(r.head, o.head); e != nil && !goesOn(r.head, o.head) {
 			w.violate(Newer, "%s becomes the master, and %s has write %d of %v", r.host.name, h.name, e.write, e.at)
 			return
