@@ -25,7 +25,7 @@ type mutation struct {
 
 var mutations = []mutation{
 	{"two masters go on", "pair", "", "checks/rules.go", "	for _, peer := range f.Peers {\n		if d, ground := f.rank(peer, p); d > 0 && (peer", "	for _, peer := range f.Peers[:0] {\n		if d, ground := f.rank(peer, p); d > 0 && (peer"},
-	{"a node that restarted does not wait", "pair", "RedisKilled,CutOff", "checks/rules.go", "	if !f.Restarted() || len(f.Peers) == 0", "	if true || !f.Restarted() || len(f.Peers) == 0"},
+	{"a node that restarted does not wait", "pair", "RedisKilled,CutOff,Cut", "checks/rules.go", "	if !f.Restarted() || len(f.Peers) == 0", "	if true || !f.Restarted() || len(f.Peers) == 0"},
 	{"a master does not rank above a replica", "pair", "", "checks/rank.go", "	if d := prefer(side{a.IsMaster(), b.IsMaster()}); d != 0 {", "	if d := 0; d != 0 {"},
 	{"a master without the VIP is no drift", "pair", "", "checks/judge.go", "		return !v.Fit // and", "		return false // and"},
 	{"who follows nobody is a stranger", "pair", "", "checks/facts.go", "!f.Restarted() && !f.Follows(node.Nobody) &&", "!f.Restarted() &&"},
