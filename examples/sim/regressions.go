@@ -262,4 +262,13 @@ var regressions = []regression{
 			{Kind: world.Slow, At: 8924 * ms, For: 10000 * ms, On: 0, To: 1, Much: 0.63},
 		}},
 	},
+	{
+		"not the rules, but the promise of newer data: it took a node for within reach that was cut off between two looks at the network",
+		world.Schedule{Setup: world.Setup{Architecture: world.Pair, Seed: 1795303474234128754, Persistence: world.NoPersistence, Backlog: 256 << 20, CopyTime: 20 * ms, Keys: 1000, Overwrites: true, Gateway: true, Swapped: true}, Faults: []world.Fault{
+			{Kind: world.CutOff, At: 2956 * ms, For: 7000 * ms, On: 1, Much: 0.63},
+			{Kind: world.CutOff, At: 3070 * ms, For: 8000 * ms, On: 0, Much: 0.48},
+			{Kind: world.Unlinked, At: 4000 * ms, For: 1 * ms, On: 0, Much: 0.02},
+			{Kind: world.CutOff, At: 16131 * ms, For: 497 * ms, On: 0, Much: 0.69},
+		}},
+	},
 }

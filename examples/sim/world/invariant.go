@@ -169,7 +169,7 @@ func (w *world) outdated(r *redis) {
 		if o == r || r.host.disk.memory.Provisional || r.byHand || o.byHand || !o.running || o.fresh() && o.replid != r.replid && !r.predates(o) || r.awaits(o) || w.now-o.fit < newerBound || w.now-w.troubledAt < newerBound || w.now-h.lookedAfter() < w.yieldTime(r, o) {
 			continue
 		}
-		if !w.network.well(r.host, h) { // since less than watchEvery: troubledAt does not know yet
+		if !w.network.both(r.host, h) { // since less than watchEvery: troubledAt does not know yet
 			continue
 		}
 		if e := w.lacks(r.head, o.head); e != nil && !goesOn(r.head, o.head) {

@@ -49,9 +49,6 @@ func (n *network) troubled(a, b *host) bool {
 	return n.routes[a.id][b.id] != route{} || n.routes[b.id][a.id] != route{}
 }
 
-// well says whether two hosts can talk as they should.
-func (n *network) well(a, b *host) bool { return n.both(a, b) && !n.troubled(a, b) }
-
 // datagram is how long one packet takes, if it arrives.
 func (n *network) datagram(from, to *host) (time.Duration, bool) {
 	r := &n.routes[from.id][to.id]

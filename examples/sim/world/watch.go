@@ -47,7 +47,7 @@ func (w *world) vipMoved(h *host) {
 func (w *world) reachability() {
 	for i, a := range w.nodes {
 		for _, b := range w.nodes[i+1:] {
-			if !w.network.well(a, b) {
+			if !w.network.both(a, b) || w.network.troubled(a, b) {
 				w.troubledAt = w.now
 			}
 			if w.network.troubled(a, b) {
